@@ -1,0 +1,19 @@
+{#
+    The md5 text key of the given expressions. Every part but the last is preceded by its length, so that no
+    two different lists of parts make the same text, whatever they hold; a null part is not an empty one.
+#}
+{% macro surrogate_key(expressions) -%}
+    {%- set parts = [] -%}
+    {%- for expression in expressions -%}
+        {%- set text = 'cast(' ~ expression ~ ' as ' ~ dbt.type_string() ~ ')' -%}
+        {%- set size = '' if loop.last else 'cast(length(' ~ text ~ ') as ' ~ dbt.type_string() ~ ') || ' -%}
+        {%- do parts.append('coalesce(' ~ size ~ "':' || " ~ text ~ ", '-')") -%}
+    {%- endfor -%}
+    md5({{ parts | join(' || ') }})
+{%- endmacro %}
+
+
+{# The surrogate key of a row elsewhere; null where the source names none, which is not unmatched. #}
+{% macro reference_key(system, key) -%}
+    case when {{ key }} is not null then {{ surrogate_key([system, key]) }} end
+{%- endmacro %}

@@ -1,0 +1,83 @@
+"""How expectations are written here: every rule is a sentence that stays true, and reads only its row and batch.
+
+`gate_suite` adds to a feed's own rules those that its contract already states.
+"""
+
+import great_expectations as gx
+import great_expectations.expectations as gxe
+from great_expectations.expectations.expectation import Expectation
+
+from pipelines.contracts import Column, Feed, feeds
+
+
+def rows_where(rule: str, condition: str, severity: str = "critical") -> Expectation:
+    """The rule fails on each row for which the SQL `condition` is true."""
+    query = f"select batch_id, row_number from {{batch}} where {condition}"
+    return gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, description=rule, severity=severity)
+
+
+def gate_suite(feed_name: str, *own_rules: Expectation) -> gx.ExpectationSuite:
+    """The suite of a feed: its contract's rules first, then `own_rules`."""
+    return gx.ExpectationSuite(name=feed_name, expectations=[*_contract_rules(feeds()[feed_name]), *own_rules])
+
+
+def audit_suite(table: str, *rules: Expectation) -> gx.ExpectationSuite:
+    """The suite of a published table, named `<schema>__<table>`."""
+    return gx.ExpectationSuite(name=table, expectations=list(rules))
+
+
+def _contract_rules(feed: Feed) -> list[Expectation]:
+    key = ", ".join(feed.key)
+    rules: list[Expectation] = [
+        rows_where("every character could be decoded", "is_undecodable"),
+        rows_where("every value has its type", "unreadable_columns is not null"),
+        gxe.UnexpectedRowsExpectation(
+            unexpected_rows_query=(
+                f"select batch_id, row_number from {{batch}} qualify count(*) over (partition by batch_id, {key}) > 1"
+            ),
+            description=f"{key} is unique in the delivery",
+            severity="critical",
+        ),
+    ]
+    for column in feed.columns:
+        rules += _column_rules(column)
+    return rules
+
+
+def _column_rules(column: Column) -> list[Expectation]:
+    name = column.name
+    rules: list[Expectation] = []
+    if column.required:
+        # A value that is there but unreadable fails its type, which says more than "missing".
+        missing = (
+            f"{name} is null and not list_contains(string_split(coalesce(unreadable_columns, ''), ', '), '{name}')"
+        )
+        rules.append(rows_where(f"{name} is present", missing))
+    if column.values:
+        rules.append(
+            gxe.ExpectColumnValuesToBeInSet(
+                column=name,
+                value_set=column.values,
+                description=f"{name} is one of {', '.join(column.values)}",
+                severity="critical",
+            )
+        )
+    if column.minimum is not None or column.maximum is not None:
+        limits = [
+            f"{word} {limit}"
+            for word, limit in (("at least", column.minimum), ("at most", column.maximum))
+            if limit is not None
+        ]
+        rules.append(
+            gxe.ExpectColumnValuesToBeBetween(
+                column=name,
+                min_value=column.minimum,
+                max_value=column.maximum,
+                description=f"{name} is {' and '.join(limits)}",
+                severity="critical",
+            )
+        )
+    if column.not_after_delivery:
+        limit = "delivery_ends_at" if column.data_type == "timestamp" else "delivery_date + 1"
+        rules.append(rows_where(f"{name} is not after the delivery", f"{name} >= {limit}"))
+    return rules

@@ -1,0 +1,44 @@
+-- One row per call attempt.
+with
+
+calls as (
+    select * from {{ ref('stg_call_center__calls') }}
+),
+
+contacts as (
+    select * from {{ ref('fct_contact') }}
+),
+
+identity as (
+    select * from {{ ref('int_customer__identity') }}
+),
+
+final as (
+    select
+        calls.call_id,
+        -- A call that names no customer is its contact's customer's.
+        case
+            when calls.customer_source_id is null then coalesce(contacts.customer_id, '-1')
+            else coalesce(identity.customer_id, '-1')
+        end as customer_id,
+        case
+            when calls.contact_id is null then '-2'
+            else coalesce(contacts.contact_id, '-1')
+        end as contact_id,
+        case when calls.direction = 'inbound' then 'inbound_call' else 'outbound_call' end as channel_code,
+        calls.direction,
+        calls.attempt,
+        coalesce(calls.disposition, 'unknown') as disposition,
+        calls.reason_code,
+        calls.wait_seconds,
+        calls.talk_seconds,
+        calls.after_call_seconds,
+        coalesce(calls.disposition, 'unknown') = 'answered' as is_reached,
+        {{ business_date('calls.started_at') }} as call_date,
+        calls.started_at
+    from calls
+    left join contacts on calls.contact_id = contacts.contact_id
+    left join identity on calls.customer_source_id = identity.customer_source_id
+)
+
+select * from final

@@ -1,0 +1,70 @@
+-- One row per source system and feed: what its current batches brought, and what was held back.
+with
+
+loads as (
+    select * from {{ source('ledger', 'loads') }}
+    where is_current
+),
+
+company as (
+    select max(complete_date) as complete_date from {{ source('ledger', 'company') }}
+),
+
+feeds as (
+    select
+        source_system,
+        feed,
+        count(*) as batch_count,
+        sum(case when verdict = 'loaded' then 1 else 0 end) as loaded_batch_count,
+        sum(case when verdict = 'refused' then 1 else 0 end) as refused_batch_count,
+        sum(rows_read) as rows_read_count,
+        sum(rows_loaded) as rows_loaded_count,
+        sum(rows_quarantined) as rows_quarantined_count,
+        sum(rows_duplicate) as rows_duplicate_count,
+        sum(rows_unchanged) as rows_unchanged_count,
+        sum(rows_blocked) as rows_blocked_count,
+        -- Summed totals would let one batch's loss hide behind another's gain: each batch has to balance.
+        sum(
+            case
+                when
+                    rows_read
+                    = rows_loaded + rows_quarantined + rows_duplicate + rows_unchanged + rows_blocked
+                    then 0
+                else 1
+            end
+        ) as unbalanced_batch_count,
+        min(delivery_date) as first_delivery_date,
+        max(delivery_date) as last_delivery_date
+    from loads
+    group by
+        source_system,
+        feed
+),
+
+final as (
+    select
+        feeds.source_system,
+        feeds.feed,
+        case
+            when feeds.refused_batch_count > 0 then 'refused batches'
+            when feeds.rows_quarantined_count + feeds.rows_blocked_count > 0 then 'rows held back'
+            else 'complete'
+        end as trust_label,
+        cast(feeds.batch_count as bigint) as batch_count,
+        cast(feeds.loaded_batch_count as bigint) as loaded_batch_count,
+        cast(feeds.refused_batch_count as bigint) as refused_batch_count,
+        cast(feeds.rows_read_count as bigint) as rows_read_count,
+        cast(feeds.rows_loaded_count as bigint) as rows_loaded_count,
+        cast(feeds.rows_quarantined_count as bigint) as rows_quarantined_count,
+        cast(feeds.rows_duplicate_count as bigint) as rows_duplicate_count,
+        cast(feeds.rows_unchanged_count as bigint) as rows_unchanged_count,
+        cast(feeds.rows_blocked_count as bigint) as rows_blocked_count,
+        feeds.unbalanced_batch_count = 0 as is_conserved,
+        feeds.first_delivery_date,
+        feeds.last_delivery_date,
+        company.complete_date
+    from feeds
+    cross join company
+)
+
+select * from final

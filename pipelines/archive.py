@@ -1,0 +1,63 @@
+"""The archive: every batch as it landed, in Parquet, so that it can be loaded again without its source.
+
+A folder per batch, `archive/<feed>/batch_id=<id>/`; it is complete as soon as it is there, and never changed.
+"""
+
+import shutil
+from pathlib import Path
+
+import duckdb
+
+from pipelines.connections import identifier, literal
+from pipelines.settings import Settings
+
+
+def store_landing(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str) -> None:
+    """Write the table `landing` into the archive; a batch that is there already stays as it is."""
+    staging = settings.scratch / f"archive-{feed}"
+    shutil.rmtree(staging, ignore_errors=True)
+    gate.execute(f"copy landing to {literal(staging)} (format parquet, compression zstd, partition_by (batch_id))")
+    target = settings.archive / feed
+    target.mkdir(parents=True, exist_ok=True)
+    for folder in sorted(staging.glob("batch_id=*")):
+        if not (target / folder.name).exists():
+            folder.rename(target / folder.name)
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+def land_from_archive(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str, batches: list[str]) -> None:
+    """Create the table `landing` from the archived `batches`; a batch without rows has no file and adds none."""
+    gate.execute("drop table if exists landing")
+    if files := _files(settings, feed, batches):
+        gate.execute(
+            "create table landing as select batch_id::varchar as batch_id, * exclude (batch_id) "
+            "from read_parquet(?, union_by_name = true, hive_partitioning = true, hive_types_autocast = false)",
+            [files],
+        )
+    else:
+        gate.execute("create table landing (batch_id varchar, row_number bigint, _unparsed varchar, _record varchar)")
+
+
+def fill_records(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str, table: str) -> None:
+    """Fill `record` of `table` (batch_id, row_number, record), where it is null, with the archived row as JSON."""
+    batches = [row[0] for row in gate.execute(f"select distinct batch_id from {identifier(table)}").fetchall()]
+    if files := _files(settings, feed, batches):
+        gate.execute(
+            f"""
+            update {identifier(table)} as held
+            set record = coalesce(held.record, archived.record)
+            from (
+                select batch_id, row_number, coalesce(_record, to_json(landed)::varchar) as record
+                from read_parquet(
+                    ?, union_by_name = true, hive_partitioning = true, hive_types_autocast = false
+                ) as landed
+            ) as archived
+            where held.batch_id = archived.batch_id and held.row_number = archived.row_number
+            """,
+            [files],
+        )
+
+
+def _files(settings: Settings, feed: str, batches: list[str]) -> list[str]:
+    folders = (settings.archive / feed / f"batch_id={batch}" for batch in batches)
+    return [str(file) for folder in folders for file in sorted(Path(folder).glob("*.parquet"))]

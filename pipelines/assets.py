@@ -1,0 +1,266 @@
+"""The assets of the one job, from the delivered files to the published one; each body is a few lines.
+
+Only `deliveries` is partitioned: Dagster's event log costs about 20 ms per partition and asset. The others read
+the range from the run's tags.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    BackfillPolicy,
+    DailyPartitionsDefinition,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+    multi_asset,
+)
+
+from pipelines.completeness import assess
+from pipelines.connections import connected
+from pipelines.contracts import Feed, feeds
+from pipelines.ledger import conservation, create_tables, current_loads
+from pipelines.load import DateRange, load_feed
+from pipelines.progress import report
+from pipelines.publish import audit_candidate, audited_tables, build_candidate, publish_candidate
+from pipelines.resources import Home
+from pipelines.settings import Settings
+from pipelines.sources.configuration import load_sources_file
+
+# Tags of a run. A run that lacks MODE was launched from Dagster's own pages for some partitions: a repair.
+MODE_TAG = "crmdw/mode"
+FEED_TAG = "crmdw/feed"
+NOW_TAG = "crmdw/now"
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+PARTITION_TAG = "dagster/partition"
+
+CANDIDATE = AssetKey(["published", "candidate"])
+PUBLISHED = AssetKey(["published", "crm"])
+COMPANY = AssetKey(["ledger", "company"])
+
+
+def delivery_days(settings: Settings) -> DailyPartitionsDefinition:
+    """One partition per delivery date, from the first date of the sources file, where there is one, to today."""
+    first, zone = date(2020, 1, 1), "Asia/Seoul"
+    if settings.sources_file.exists():
+        sources_file = load_sources_file(settings.sources_file)
+        first, zone = sources_file.first_delivery_date or first, sources_file.company.time_zone
+    return DailyPartitionsDefinition(start_date=first.isoformat(), timezone=zone, end_offset=1)
+
+
+def run_dates(context: AssetExecutionContext) -> DateRange:
+    """The delivery dates that the run is about; everything where its tags name none."""
+    tags = context.run.tags
+    day = tags.get(PARTITION_TAG)
+    first, last = tags.get(RANGE_START_TAG, day), tags.get(RANGE_END_TAG, day)
+    if tags.get(MODE_TAG) == "run" or not (first and last):
+        return DateRange()
+    return DateRange(date.fromisoformat(first), date.fromisoformat(last))
+
+
+def _is_repair(context: AssetExecutionContext) -> bool:
+    tags = context.run.tags
+    return tags.get(MODE_TAG, "backfill") == "backfill" and run_dates(context) != DateRange()
+
+
+def deliveries_asset(settings: Settings) -> AssetsDefinition:
+    """The partitioned asset: a day is materialised when a run has looked at its deliveries."""
+
+    @asset(
+        name="deliveries",
+        partitions_def=delivery_days(settings),
+        backfill_policy=BackfillPolicy.single_run(),
+        description="The delivery dates a run looks at. Which file is in force for each is in ledger.loads.",
+        group_name="load",
+    )
+    def deliveries(context: AssetExecutionContext, home: Home) -> MaterializeResult:
+        with connected(home.settings, home.settings.warehouse) as warehouse:
+            create_tables(warehouse)
+            counts = conservation(warehouse)
+        return MaterializeResult(metadata={f"{name} before": count for name, count in counts.items()})
+
+    return deliveries
+
+
+def feed_key(feed: Feed) -> AssetKey:
+    """The asset key of a feed, which is also that of its dbt source."""
+    return AssetKey([feed.source, feed.table])
+
+
+def feed_asset(feed: Feed) -> AssetsDefinition:
+    """The asset of one feed: extract, archive, gate, raw. Its check is the gate's verdict, with counts per rule."""
+    key = feed_key(feed)
+
+    @multi_asset(
+        name=feed.name,
+        specs=[
+            AssetSpec(
+                key,
+                description=f"{feed.description} Fills {', '.join(feed.fills)}.",
+                group_name="load",
+                kinds={"duckdb", "parquet"},
+                deps=[
+                    "deliveries",
+                    *(feed_key(feeds()[name]) for name in sorted(feed.references)),
+                ],
+            )
+        ],
+        check_specs=[AssetCheckSpec("gate", asset=key, description="Great Expectations suite and tolerance.")],
+    )
+    def load(context: AssetExecutionContext, home: Home) -> Iterator[MaterializeResult | AssetCheckResult]:
+        wanted = context.run.tags.get(FEED_TAG)
+        if wanted not in (None, feed.name):
+            return
+        report(feed.name, "looking for deliveries")
+        result = load_feed(
+            home.settings,
+            home.sources_file,
+            feed.name,
+            context.run_id,
+            run_dates(context),
+            reload=_is_repair(context),
+            progress=lambda message: report(feed.name, message),
+        )
+        counts = {f"rows {name}": count for name, count in result.counts.items()}
+        yield MaterializeResult(asset_key=key, metadata={"batches": result.batches, **counts})
+        yield AssetCheckResult(
+            asset_key=key,
+            check_name="gate",
+            passed=not result.refused,
+            severity=AssetCheckSeverity.ERROR if feed.delivery.required else AssetCheckSeverity.WARN,
+            metadata={
+                "batches": result.batches,
+                **counts,
+                **{f"rows failing: {rule}": count for rule, count in result.failures.items()},
+                "refused": MetadataValue.md("\n".join(f"- {reason}" for reason in result.refused) or "none"),
+            },
+        )
+
+    return load
+
+
+def ledger_asset() -> AssetsDefinition:
+    """The ledger after loading. Its blocking check keeps an incomplete load from being built and published."""
+
+    @multi_asset(
+        name="ledger",
+        specs=[
+            AssetSpec(
+                AssetKey(["ledger", table]),
+                description=description,
+                group_name="load",
+                kinds={"duckdb"},
+                deps=[feed_key(feed) for feed in feeds().values()],
+            )
+            for table, description in (
+                ("company", "Time zone, currency and the last day with all required feeds loaded."),
+                ("loads", "One line per batch, with counts that add up."),
+            )
+        ],
+        check_specs=[
+            AssetCheckSpec("required_deliveries", asset=COMPANY, blocking=True),
+            AssetCheckSpec("conservation", asset=AssetKey(["ledger", "loads"]), blocking=True),
+        ],
+    )
+    def ledger(context: AssetExecutionContext, home: Home) -> Iterator[MaterializeResult | AssetCheckResult]:
+        report("ledger", "checking that nothing required is missing")
+        sources_file = home.sources_file
+        now = datetime.fromisoformat(context.run.tags.get(NOW_TAG) or datetime.now(UTC).isoformat())
+        with connected(home.settings, home.settings.warehouse) as warehouse:
+            state = assess(sources_file, current_loads(warehouse), now)
+            warehouse.execute("delete from ledger.company")
+            warehouse.execute(
+                "insert into ledger.company values (?, ?, ?)",
+                [sources_file.company.time_zone, sources_file.company.currency, state.complete_date],
+            )
+            counts = conservation(warehouse)
+        yield MaterializeResult(asset_key=COMPANY, metadata={"complete date": str(state.complete_date)})
+        yield MaterializeResult(asset_key=AssetKey(["ledger", "loads"]), metadata=counts)
+        yield AssetCheckResult(
+            asset_key=AssetKey(["ledger", "loads"]),
+            check_name="conservation",
+            passed=counts["read"] == sum(counts[name] for name in counts if name not in ("read", "batches", "refused")),
+            metadata=counts,
+        )
+        yield AssetCheckResult(
+            asset_key=COMPANY,
+            check_name="required_deliveries",
+            passed=state.is_complete,
+            metadata={
+                "missing or refused": "\n".join(state.required) or "none",
+                "optional, missing or refused": "\n".join(state.optional) or "none",
+            },
+        )
+
+    return ledger
+
+
+def candidate_asset(published_models: list[AssetKey]) -> AssetsDefinition:
+    """The candidate and its audit: one blocking check per suite, and one that it equals the warehouse."""
+
+    @multi_asset(
+        name="candidate",
+        specs=[
+            AssetSpec(
+                CANDIDATE,
+                description="A new file with all that will be published, not yet in place.",
+                group_name="publish",
+                kinds={"duckdb"},
+                deps=published_models,
+            )
+        ],
+        check_specs=[
+            AssetCheckSpec(name, asset=CANDIDATE, blocking=True) for name in ["equals_warehouse", *audited_tables()]
+        ],
+    )
+    def candidate(context: AssetExecutionContext, home: Home) -> Iterator[MaterializeResult | AssetCheckResult]:
+        report("candidate", "copying the published tables")
+        rows = build_candidate(home.settings)
+        yield MaterializeResult(asset_key=CANDIDATE, metadata=rows)
+        report("candidate", "auditing the candidate")
+        for verdict in audit_candidate(home.settings):
+            yield AssetCheckResult(
+                asset_key=CANDIDATE,
+                check_name=verdict.name,
+                passed=not verdict.faults,
+                metadata={"rules": verdict.rules, "faults": "\n".join(verdict.faults) or "none"},
+            )
+
+    return candidate
+
+
+@multi_asset(
+    name="publish",
+    specs=[
+        AssetSpec(
+            PUBLISHED,
+            description="The file that analysts and BI tools open, put in place by one rename.",
+            group_name="publish",
+            kinds={"duckdb"},
+            deps=[CANDIDATE],
+        )
+    ],
+)
+def publish(context: AssetExecutionContext, home: Home) -> MaterializeResult:
+    """Put the audited candidate in place."""
+    report("publish", "putting the new file in place")
+    publication = publish_candidate(home.settings, context.run_id)
+    if publication.stray_log:
+        context.log.warning(f"a stray write-ahead log was moved aside to {publication.stray_log}")
+    return MaterializeResult(
+        asset_key=PUBLISHED,
+        metadata={
+            "path": MetadataValue.path(publication.path),
+            "content hash": publication.content_hash,
+            "stray log": str(publication.stray_log or "none"),
+            **publication.rows,
+        },
+    )

@@ -1,0 +1,133 @@
+"""The feeds' written contracts, read from where dbt documents them: `models/staging/*/_*__sources.yml`.
+
+What a company's own files look like, and how they map onto a contract, is in the sources file instead.
+"""
+
+from datetime import time
+from functools import lru_cache
+from graphlib import TopologicalSorter
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipelines.settings import PROJECT_ROOT
+
+SYSTEM_COLUMNS = {
+    "source_system": "varchar",
+    "batch_id": "varchar",
+    "delivery_date": "date",
+    "row_number": "bigint",
+    "row_hash": "varchar",
+}
+"""The columns that stand before the contract's in every raw table, with their types."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DeliveryTerms(_Strict):
+    """When a feed's files arrive: how often, until what local time of day, and whether the marts need them."""
+
+    cadence: Literal["daily", "weekdays", "monthly", "on_change", "once"]
+    due: time
+    required: bool
+
+
+class Column(_Strict):
+    """One column of a contract; `data_type` is the type it has in the raw table."""
+
+    name: str
+    data_type: str
+    description: str
+    required: bool = False
+    values: list[str] | None = None
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    references: str | None = None
+    private: bool = False
+    not_after_delivery: bool = False
+
+    @property
+    def companion(self) -> str | None:
+        """The column that names the system whose numbering a referring key uses: `customer_system`."""
+        return self.name.removesuffix("_key") + "_system" if self.references else None
+
+
+class Feed(_Strict):
+    """The contract of one feed. `name` is `<source>__<table>`: raw table, suite, dbt source and staging model."""
+
+    name: str
+    source: str
+    table: str
+    description: str
+    key: list[str]
+    brings: Literal["snapshot", "changes"]
+    delivery: DeliveryTerms
+    codec: str
+    tolerance: float = Field(ge=0, le=1)
+    tolerance_reason: str
+    fills: list[str] = Field(min_length=1)
+    columns: list[Column]
+
+    @property
+    def columns_by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
+
+    @property
+    def companions(self) -> list[str]:
+        return [column.companion for column in self.columns if column.companion]
+
+    @property
+    def references(self) -> set[str]:
+        """The other feeds that this feed's keys point to."""
+        return {column.references for column in self.columns if column.references} - {self.name}
+
+    def raw_columns(self) -> dict[str, str]:
+        """Name -> type of every column of the raw table, in order."""
+        columns = dict(SYSTEM_COLUMNS)
+        for column in self.columns:
+            columns[column.name] = column.data_type
+            if column.companion:
+                columns[column.companion] = "varchar"
+        return columns
+
+
+def _feed(source: str, table: dict[str, Any]) -> Feed:
+    columns = [
+        Column(
+            name=column["name"],
+            data_type=column["data_type"],
+            description=column["description"],
+            **column.get("config", {}).get("meta", {}),
+        )
+        for column in table["columns"]
+    ]
+    return Feed(
+        name=table["identifier"],
+        source=source,
+        table=table["name"],
+        description=table["description"],
+        columns=columns,
+        **table["config"]["meta"],
+    )
+
+
+@lru_cache(maxsize=1)
+def feeds() -> dict[str, Feed]:
+    """Name -> contract of every feed, a feed after those its keys point to.
+
+    Raises pydantic's ValidationError where a contract is not one, and CycleError where feeds point at each other.
+    """
+    found: dict[str, Feed] = {}
+    for path in sorted((PROJECT_ROOT / "models" / "staging").glob("*/_*__sources.yml")):
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        for source in document["sources"]:
+            # The ledger is read by models too, but no company delivers it: only feeds carry terms.
+            for table in source["tables"]:
+                if "delivery" in table.get("config", {}).get("meta", {}):
+                    feed = _feed(source["name"], table)
+                    found[feed.name] = feed
+    order = TopologicalSorter({name: feed.references for name, feed in sorted(found.items())}).static_order()
+    return {name: found[name] for name in order}

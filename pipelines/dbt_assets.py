@@ -1,0 +1,43 @@
+"""The dbt models as assets: one step builds and tests them all, and every test is an asset check."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dagster import AssetExecutionContext, AssetKey, AssetsDefinition
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+
+from pipelines.progress import report
+
+
+class _Translator(DagsterDbtTranslator):
+    """Groups models by their folder, as people look for them."""
+
+    def get_group_name(self, dbt_resource_props: Any) -> str | None:
+        return {"seed": "seeds"}.get(dbt_resource_props["resource_type"], dbt_resource_props["fqn"][1])
+
+
+def models_asset(manifest: Path) -> AssetsDefinition:
+    """All models, seeds and tests of `manifest`, built by one `dbt build`."""
+
+    @dbt_assets(manifest=manifest, name="models", dagster_dbt_translator=_Translator())
+    def models(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+        report("models", "starting dbt")
+        # Unit tests prove the code, on one zone and currency; `make test` runs them.
+        invocation = dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context)
+        for event in invocation.stream():
+            if name := _finished(event):
+                report("models", name)
+            yield event
+
+    return models
+
+
+def published_models(models: AssetsDefinition) -> list[AssetKey]:
+    """The keys of the models whose tables are published."""
+    return sorted(key for key in models.keys if models.group_names_by_key[key] == "marts")
+
+
+def _finished(event: Any) -> str | None:
+    key = getattr(event, "asset_key", None)
+    return key.path[-1] if key else None

@@ -1,0 +1,128 @@
+"""Runs a Great Expectations suite over a table and tells, for each expectation, which rows fail it.
+
+Which rules there are is said in `expectations/`; what a failure means for rows and batches, in `pipelines/load.py`.
+Importing Great Expectations takes seconds, so only a process that gates something imports this module.
+"""
+
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import great_expectations as gx
+from great_expectations.data_context import EphemeralDataContext
+from sqlalchemy.pool import NullPool
+
+from pipelines.errors import GateBrokenError
+from pipelines.gate.dialect import NAME as DIALECT
+
+# SUMMARY without values: GX hands back its own query for all failing rows, and no personal data enters a result.
+_RESULT_FORMAT: dict[str, Any] = {
+    "result_format": "SUMMARY",
+    "unexpected_index_column_names": ["batch_id", "row_number"],
+    "return_unexpected_index_query": True,
+    "exclude_unexpected_values": True,
+    "partial_unexpected_count": 0,
+}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one expectation said of the whole table.
+
+    `failing_rows` is a query of (batch_id, row_number, ...) over the judged table, None where it passed;
+    `severity` is critical or warning.
+    """
+
+    rule: str
+    severity: str
+    passed: bool
+    failing_rows: str | None
+
+
+_numbers = count()
+
+
+@lru_cache(maxsize=1)
+def _context() -> EphemeralDataContext:
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    return context
+
+
+def judge(
+    database: Path, table: str, suite: gx.ExpectationSuite, schema: str | None = None, read_only: bool = False
+) -> list[Judgement]:
+    """One judgement per expectation of `suite` over `table` of the DuckDB file, in the suite's order.
+
+    Rules that trace rows need the columns batch_id and row_number in the table. Raises GateBrokenError where the
+    engine itself failed on any expectation, because that is neither a pass nor a failure.
+    """
+    context = _context()
+    # The context's stores refuse a name twice, and one process judges the same table of many files.
+    name = f"{suite.name}-{next(_numbers)}"
+    source = context.data_sources.add_sql(
+        name,
+        connection_string=f"{DIALECT}:///{quote(str(database))}",
+        kwargs={"poolclass": NullPool, "connect_args": {"read_only": read_only}},
+    )
+    batch = source.add_table_asset(table, table_name=table, schema_name=schema).add_batch_definition_whole_table("all")
+    copied = context.suites.add(gx.ExpectationSuite(name=name, expectations=_without_ids(suite)))
+    result = gx.ValidationDefinition(name=name, data=batch, suite=copied).run(result_format=_RESULT_FORMAT)
+    found = {
+        str(outcome.expectation_config.description): _judgement(outcome, suite.name, table)
+        for outcome in result.results
+    }
+    return [found[str(expectation.description)] for expectation in suite.expectations]
+
+
+def _without_ids(suite: gx.ExpectationSuite) -> list[Any]:
+    """Copies of the expectations: a context refuses those that another suite of it has already stored."""
+    return [expectation.copy(update={"id": None}) for expectation in suite.expectations]
+
+
+def _judgement(outcome: Any, suite: str, table: str) -> Judgement:
+    configuration = outcome.expectation_config
+    rule = str(configuration.description)
+    if _raised(outcome.exception_info):
+        raise GateBrokenError(
+            f"suite {suite}: the engine could not judge “{rule}”: {_first_message(outcome.exception_info)}",
+            f"mend that expectation in expectations/{suite}.py; until then the gate stays closed",
+        )
+    failing_rows = None
+    if not outcome.success:
+        failing_rows = outcome.result.get("unexpected_index_query") or configuration.kwargs[
+            "unexpected_rows_query"
+        ].replace("{batch}", f'"{table}"')
+    return Judgement(rule, str(configuration.severity.value), bool(outcome.success), _plain(failing_rows))
+
+
+def _plain(query: str | None) -> str | None:
+    return query.strip().rstrip(";") if query else None
+
+
+def _raised(information: dict[str, Any] | None) -> bool:
+    """Whether the outcome is an engine error. GX nests one report per metric where a metric failed."""
+    if not information:
+        return False
+    if "raised_exception" in information:
+        return bool(information["raised_exception"])
+    return any(
+        (isinstance(report, dict) and report.get("raised_exception", True)) or isinstance(report, str)
+        for report in information.values()
+    )
+
+
+def _first_message(information: dict[str, Any]) -> str:
+    reports = [information] if "exception_message" in information else list(information.values())
+    for report in reports:
+        message = (
+            report.get("exception_message") if isinstance(report, dict) else getattr(report, "exception_message", None)
+        )
+        if message:
+            return str(message).splitlines()[0]
+    return "no message"

@@ -1,0 +1,88 @@
+"""What runs when: the one job, its schedule, and the sensor for arriving files. Logic lives in the assets."""
+
+from datetime import UTC, datetime
+
+from dagster import (
+    AssetSelection,
+    DefaultScheduleStatus,
+    DefaultSensorStatus,
+    RunRequest,
+    ScheduleDefinition,
+    ScheduleEvaluationContext,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    define_asset_job,
+    in_process_executor,
+    schedule,
+    sensor,
+)
+
+from pipelines.assets import MODE_TAG, NOW_TAG, RANGE_END_TAG, RANGE_START_TAG
+from pipelines.errors import LockedError
+from pipelines.settings import Settings
+from pipelines.state import State, look
+
+JOB_NAME = "warehouse"
+
+warehouse_job = define_asset_job(
+    JOB_NAME,
+    selection=AssetSelection.all(),
+    executor_def=in_process_executor,
+    description="Load what has arrived, gate it, build the star and the marts, audit and publish.",
+)
+
+
+def run_tags(state: State, now: datetime) -> dict[str, str]:
+    """The tags of a run over all that has arrived: its delivery dates become Dagster's partitions."""
+    days = [delivery.delivery_date for delivery in state.arrivals.to_load]
+    first, last = (min(days), max(days)) if days else (state.today, state.today)
+    return {
+        MODE_TAG: "run",
+        NOW_TAG: now.isoformat(),
+        RANGE_START_TAG: first.isoformat(),
+        RANGE_END_TAG: last.isoformat(),
+    }
+
+
+def morning_schedule(time_zone: str) -> ScheduleDefinition:
+    """At 05:00 in the company's zone; a morning with nothing new and nothing overdue is skipped."""
+
+    @schedule(
+        job=warehouse_job,
+        cron_schedule="0 5 * * *",
+        execution_timezone=time_zone,
+        default_status=DefaultScheduleStatus.RUNNING,
+        description="Every morning at 05:00 in the company's time zone.",
+    )
+    def every_morning(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+        now = context.scheduled_execution_time
+        state = look(Settings.from_environment(), now)
+        if state.is_idle and state.completeness.is_complete:
+            return SkipReason("nothing new and nothing overdue")
+        return RunRequest(run_key=now.isoformat(), tags=run_tags(state, now))
+
+    return every_morning
+
+
+def arrival_sensor() -> SensorDefinition:
+    """Looks every minute whether a file has arrived, and asks for one run per set of arrivals."""
+
+    @sensor(
+        job=warehouse_job,
+        minimum_interval_seconds=60,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Starts a run when files have arrived.",
+    )
+    def arriving_files(context: SensorEvaluationContext) -> RunRequest | SkipReason:
+        now = datetime.now(UTC)
+        try:
+            state = look(Settings.from_environment(), now)
+        except LockedError:
+            return SkipReason("a run is writing to the warehouse")
+        if not state.arrivals.to_load:
+            return SkipReason("nothing new")
+        key = "-".join(sorted(delivery.batch_id for delivery in state.arrivals.to_load)[:50])
+        return RunRequest(run_key=f"{len(state.arrivals.to_load)}-{key}", tags=run_tags(state, now))
+
+    return arriving_files

@@ -1,0 +1,95 @@
+"""Runs the one Dagster job in this process, and turns what stopped it into an error a person can act on."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from dagster import AssetKey, DagsterInstance
+
+from pipelines import errors
+from pipelines.assets import CANDIDATE, COMPANY, PUBLISHED
+from pipelines.contracts import feeds
+from pipelines.definitions import defs, models
+from pipelines.errors import AuditError, BuildError, IncompleteError, WarehouseError
+from pipelines.jobs import JOB_NAME
+from pipelines.settings import Settings
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def run_job(settings: Settings, tags: dict[str, str], load: bool = True) -> str:
+    """Run the job under `tags` and return its run id; without `load`, only build, audit and publish.
+
+    Raises the WarehouseError that stopped it, and RuntimeError for a fault of the program itself.
+    """
+    job = defs.resolve_job_def(JOB_NAME)
+    selection = None if load else [COMPANY, AssetKey(["ledger", "loads"]), *models.keys, CANDIDATE, PUBLISHED]
+    with DagsterInstance.get() as instance:
+        result = job.execute_in_process(
+            instance=instance, tags=tags, raise_on_error=False, run_config=_QUIET, asset_selection=selection
+        )
+    if not result.success:
+        raise _error(list(result.all_events), result.run_id) from None
+    return result.run_id
+
+
+def _error(events: list[Any], run_id: str) -> Exception:
+    failed_checks = [
+        evaluation
+        for event in events
+        if event.event_type_value == "ASSET_CHECK_EVALUATION" and not (evaluation := event.event_specific_data).passed
+    ]
+    for evaluation in failed_checks:
+        if evaluation.asset_key == COMPANY:
+            return IncompleteError(
+                "a required delivery is missing or refused; the others are loaded, nothing is published:\n  "
+                + "\n  ".join(_metadata(evaluation, "missing or refused").splitlines()),
+                "deliver or mend these files and run again; `crmdw status` shows all of them",
+            )
+    failures = {e.step_key: e.event_specific_data.error for e in events if e.event_type_value == "STEP_FAILURE"}
+    for step, failure in failures.items():
+        if known := _known_error(failure):
+            return known
+        if step == "models":
+            tests = [c.check_name for c in failed_checks if c.severity.value == "ERROR"]
+            cause = (
+                f"dbt could not build the models; failed tests: {', '.join(tests)}"
+                if tests
+                else (f"dbt could not build the models:\n{_dbt_message(failure.message)}")
+            )
+            return BuildError(cause, f"see the run {run_id} in `crmdw ui`; the published file stays what it was")
+        if step == "candidate" and failed_checks:
+            faults = [f"{c.check_name}: {_metadata(c, 'faults')}" for c in failed_checks if c.asset_key == CANDIDATE]
+            return AuditError(
+                "the audit refused the candidate:\n  " + "\n  ".join(faults),
+                "look at these rows in warehouse.duckdb; the published file stays what it was",
+            )
+    step, failure = next(iter(failures.items()), ("the job", None))
+    return RuntimeError(f"{step}: {failure.to_string() if failure else 'failed'}")
+
+
+def _known_error(failure: Any) -> WarehouseError | None:
+    """The project's own error somewhere in a chain of causes, made again from its name and text."""
+    while failure is not None:
+        kind = getattr(errors, failure.cls_name or "", None)
+        if isinstance(kind, type) and issubclass(kind, WarehouseError):
+            text = failure.message.split(": ", 1)[1].strip()
+            cause, _, remedy = text.partition("\nRemedy: ")
+            return kind(cause, remedy)
+        failure = failure.cause
+    return None
+
+
+def _metadata(evaluation: Any, name: str) -> str:
+    value = evaluation.metadata.get(name)
+    return str(getattr(value, "text", value))
+
+
+def _dbt_message(message: str) -> str:
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", message).strip().splitlines()
+    return "\n".join(lines[-20:])
+
+
+def step_names() -> Iterable[str]:
+    """The steps in the order in which they are run, for showing progress."""
+    return ["deliveries", *feeds(), "ledger", "models", "candidate", "publish"]

@@ -1,0 +1,88 @@
+"""Every setting of a process, read from the environment once. Nothing else in the project reads the environment.
+
+What a company's sources look like is not a setting: that is the sources file (`pipelines/sources/configuration.py`).
+"""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The paths and limits of one home folder.
+
+    `memory_limit` is DuckDB's for one connection (text such as `1GB`), `threads` its number of threads, and
+    `versions_kept` how many published files stay under `published/versions/`.
+    """
+
+    home: Path
+    sources_file: Path
+    memory_limit: str
+    threads: int
+    versions_kept: int
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """The settings as the environment has them now; `crmdw` and `make` set CRMDW_HOME."""
+        home = Path(os.environ.get("CRMDW_HOME") or PROJECT_ROOT / "var").expanduser().resolve()
+        sources = os.environ.get("CRMDW_SOURCES")
+        return cls(
+            home=home,
+            sources_file=Path(sources).expanduser().resolve() if sources else home / "sources.yml",
+            memory_limit=os.environ.get("CRMDW_MEMORY_LIMIT", "1GB"),
+            threads=int(os.environ.get("CRMDW_THREADS", "2")),
+            versions_kept=int(os.environ.get("CRMDW_VERSIONS_KEPT", "3")),
+        )
+
+    @cached_property
+    def warehouse(self) -> Path:
+        return self.home / "warehouse.duckdb"
+
+    @cached_property
+    def archive(self) -> Path:
+        return self.home / "archive"
+
+    @cached_property
+    def inbox(self) -> Path:
+        return self.home / "inbox"
+
+    @cached_property
+    def published(self) -> Path:
+        return self.home / "published"
+
+    @cached_property
+    def published_file(self) -> Path:
+        return self.published / "crm.duckdb"
+
+    @cached_property
+    def versions(self) -> Path:
+        return self.published / "versions"
+
+    @cached_property
+    def scratch(self) -> Path:
+        return self.home / "scratch"
+
+    @cached_property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+    @cached_property
+    def dbt_target(self) -> Path:
+        return self.home / "dbt"
+
+    def child_environment(self) -> dict[str, str]:
+        """The environment that Dagster, dbt and their children need to find this home and to stay silent."""
+        return {
+            "CRMDW_HOME": str(self.home),
+            "CRMDW_SOURCES": str(self.sources_file),
+            "CRMDW_MEMORY_LIMIT": self.memory_limit,
+            "DAGSTER_HOME": str(self.dagster_home),
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DO_NOT_TRACK": "1",
+            "GX_ANALYTICS_ENABLED": "false",
+        }

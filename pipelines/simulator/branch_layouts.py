@@ -1,0 +1,225 @@
+"""How the branch system writes: CP949 CSV with Korean headers and codes, days as eight digits."""
+
+from __future__ import annotations
+
+from pipelines.simulator import layouts
+from pipelines.simulator.layouts import Field, Layout
+
+DAY = "%Y%m%d"
+INSTANT = "%Y-%m-%d %H:%M:%S"
+CHANNEL_CODES = {
+    "branch": "창구",
+    "agency": "대리점",
+    "inbound_call": "전화수신",
+    "outbound_call": "전화발신",
+    "dm": "우편",
+    "email": "이메일",
+    "sms": "문자",
+    "web": "인터넷",
+}
+CUSTOMERS = Layout(
+    feed="branch__customers",
+    source_system="branch",
+    path="inbox/branch/customers_{date:%Y%m%d}.csv",
+    form="csv",
+    codec="cp949",
+    is_daily=True,
+    fields=(
+        Field("customer_key", "고객번호"),
+        Field("person_key", "실명확인키"),
+        Field("party_type", "고객구분", {"person": "개인", "sole_proprietor": "개인사업자", "corporation": "법인"}),
+        Field("customer_name", "고객명"),
+        Field("sex", "성별", {"female": "여", "male": "남"}),
+        Field("birth_date", "생년월일", pattern=DAY),
+        Field("birth_calendar", "음양구분", {"solar": "양", "lunar": "음"}),
+        Field("phone", "전화번호"),
+        Field("email", "이메일"),
+        Field("address", "주소", is_quoted=True),
+        Field("area_key", "법정동코드"),
+        Field(
+            "occupation",
+            "직업",
+            {
+                "employee": "회사원",
+                "self_employed": "자영업",
+                "public_servant": "공무원",
+                "professional": "전문직",
+                "homemaker": "주부",
+                "student": "학생",
+                "farmer": "농업",
+                "none": "무직",
+            },
+        ),
+        Field(
+            "income_band",
+            "소득구간",
+            {
+                "under_30m": "3천만원미만",
+                "30m_to_50m": "3천~5천만원",
+                "50m_to_80m": "5천~8천만원",
+                "80m_to_120m": "8천~1억2천만원",
+                "over_120m": "1억2천만원초과",
+            },
+        ),
+        Field("branch_key", "관리점"),
+        Field("manager_key", "관리자사번"),
+        Field("acquisition_channel", "유입경로", CHANNEL_CODES),
+        Field("registered_date", "등록일자", pattern=DAY),
+    ),
+    constants={"area_system": "statistics"},
+    spoils={
+        layouts.UNDECODABLE: "customer_name",
+        layouts.UNREADABLE_DATE: "registered_date",
+        layouts.UNKNOWN_CODE: "party_type",
+        layouts.MISSING_KEY: "customer_key",
+    },
+)
+CONTRACTS = Layout(
+    feed="branch__contracts",
+    source_system="branch",
+    path="inbox/branch/contracts_{date:%Y%m%d}.csv",
+    form="csv",
+    codec="cp949",
+    is_daily=True,
+    fields=(
+        Field("contract_key", "계약번호"),
+        Field("customer_key", "고객번호"),
+        Field("product_key", "상품코드"),
+        Field("business_unit", "사업부"),
+        Field("branch_key", "모집점"),
+        Field("employee_key", "모집인사번"),
+        Field("channel", "모집경로", CHANNEL_CODES),
+        Field("signed_date", "계약일자", pattern=DAY),
+        Field("commitment_end_date", "약정만료일", pattern=DAY),
+        Field("maturity_date", "만기일자", pattern=DAY),
+        Field("status", "계약상태", {"active": "정상", "suspended": "정지", "ended": "종료"}),
+        Field("end_date", "종료일자", pattern=DAY),
+        Field(
+            "end_reason",
+            "종료사유",
+            {
+                "cancelled": "해지",
+                "matured": "만기",
+                "lapsed": "실효",
+                "ported_out": "번호이동",
+                "transferred": "양도",
+                "ended_by_us": "직권해지",
+                "death": "사망",
+            },
+        ),
+    ),
+)
+CONTRACT_HOLDERS = Layout(
+    feed="branch__contract_holders",
+    source_system="branch",
+    path="inbox/branch/contract_holders_{date:%Y%m%d}.csv",
+    form="csv",
+    codec="cp949",
+    is_daily=True,
+    fields=(
+        Field("contract_key", "계약번호"),
+        Field("customer_key", "고객번호"),
+        Field(
+            "holder_role",
+            "관계구분",
+            {
+                "holder": "계약자",
+                "joint_holder": "공동계약자",
+                "insured": "피보험자",
+                "beneficiary": "수익자",
+                "payer": "납입자",
+                "guarantor": "보증인",
+            },
+        ),
+        Field("share", "지분율"),
+        Field("valid_from", "시작일자", pattern=DAY),
+        Field("valid_to", "종료일자", pattern=DAY),
+    ),
+)
+TRANSACTIONS = Layout(
+    feed="branch__transactions",
+    source_system="branch",
+    path="inbox/branch/transactions_{date:%Y%m%d}.csv",
+    form="csv",
+    codec="cp949",
+    is_daily=True,
+    fields=(
+        Field("transaction_key", "거래번호"),
+        Field("customer_key", "고객번호"),
+        Field("contract_key", "계약번호"),
+        Field("product_key", "상품코드"),
+        Field("branch_key", "취급점"),
+        Field("transacted_at", "거래일시", pattern=INSTANT),
+        Field(
+            "transaction_type",
+            "거래구분",
+            {
+                "purchase": "구매",
+                "return": "반품",
+                "payment": "납입",
+                "charge": "청구",
+                "deposit": "입금",
+                "withdrawal": "출금",
+                "adjustment": "조정",
+            },
+        ),
+        Field(
+            "amount_role",
+            "금액구분",
+            {
+                "sale": "매출",
+                "refund": "환불",
+                "fee": "이용료",
+                "premium": "보험료",
+                "interest": "이자",
+                "principal": "원금",
+            },
+        ),
+        Field("initiated_by", "발생주체", {"customer": "고객", "schedule": "자동이체", "company": "회사"}),
+        Field("channel", "거래경로", CHANNEL_CODES),
+        Field("quantity", "수량"),
+        Field("amount", "거래금액"),
+        Field("discount_amount", "할인금액"),
+        Field("margin_amount", "마진금액"),
+    ),
+    constants={"currency": "KRW"},
+    spoils={
+        layouts.UNDECODABLE: "product_key",
+        layouts.UNREADABLE_AMOUNT: "amount",
+        layouts.UNREADABLE_DATE: "transacted_at",
+        layouts.UNKNOWN_CODE: "amount_role",
+        layouts.MISSING_KEY: "transaction_key",
+    },
+)
+BRANCHES = Layout(
+    feed="branch__branches",
+    source_system="branch",
+    path="inbox/branch/branches_{date:%Y%m%d}.csv",
+    form="csv",
+    codec="cp949",
+    fields=(
+        Field("branch_key", "점코드"),
+        Field("branch_name", "점명"),
+        Field("branch_type", "점구분", {"branch": "영업점", "agency": "대리점", "customer_center": "고객센터"}),
+        Field("area_key", "법정동코드"),
+        Field("opened_date", "개점일자", pattern=DAY),
+        Field("closed_date", "폐점일자", pattern=DAY),
+    ),
+    constants={"area_system": "statistics"},
+)
+PRODUCTS = Layout(
+    feed="branch__products",
+    source_system="branch",
+    path="inbox/branch/products_{date:%Y%m%d}.csv",
+    form="csv",
+    codec="cp949",
+    fields=(
+        Field("product_key", "상품코드"),
+        Field("product_name", "상품명"),
+        Field("product_group", "상품군"),
+        Field("business_unit", "사업부"),
+        Field("margin_rate", "마진율"),
+        Field("next_product_key", "상위상품코드"),
+    ),
+)
+BRANCH_LAYOUTS = (CUSTOMERS, CONTRACTS, CONTRACT_HOLDERS, TRANSACTIONS, BRANCHES, PRODUCTS)

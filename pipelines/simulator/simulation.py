@@ -1,0 +1,55 @@
+"""Runs the whole simulation in order: people, campaigns, contracts, purchases, calls; then the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+Progress = Callable[[str, float], None]
+
+
+def simulate(
+    out: Path,
+    customers: int = 5000,
+    start: date = date(2023, 1, 1),
+    end: date = date(2024, 12, 31),
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> dict[str, int]:
+    """Writes `inbox/`, `truth/` and `sources.yml` under `out`; the same arguments give the same bytes.
+
+    Returns the rows written per feed, and under `rows`, `dirty_rows`, `duplicate_rows` and `files` the totals
+    over all feeds. `progress` is told the stage that begins and the share of the work done, 0 to 1.
+
+    Raises ValueError for an impossible period or number of customers, FileExistsError where `out` already holds
+    an inbox or a sources file: they may be somebody's own.
+    """
+    # Deferred: `crmdw --help` must not wait for numpy and pyarrow.
+    from pipelines.simulator.calendar import Period  # noqa: PLC0415
+    from pipelines.simulator.deliveries import write_company  # noqa: PLC0415
+
+    if customers < 1:
+        raise ValueError(f"{customers} customers cannot be simulated: give 1 or more.")
+    period = Period.between(start, end)
+    out = Path(out)
+    for name in ("sources.yml", "inbox", "truth"):
+        taken = out / name
+        if taken.is_dir() and not any(taken.iterdir()):
+            continue
+        if taken.exists():
+            raise FileExistsError(
+                f"{taken} is already there: remove it, or simulate into another folder. Nothing was written."
+            )
+    written = write_company(out, customers, period, seed, progress or _silent)
+    counts = {one.feed: one.rows for one in written}
+    return counts | {
+        "rows": sum(one.rows for one in written),
+        "dirty_rows": sum(one.rows - one.clean_rows - one.duplicate_rows for one in written),
+        "duplicate_rows": sum(one.duplicate_rows for one in written),
+        "files": sum(one.files for one in written),
+    }
+
+
+def _silent(_stage: str, _share: float) -> None:
+    """Takes the place of a display where there is none."""

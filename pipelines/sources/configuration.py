@@ -1,0 +1,299 @@
+"""The sources file: where each feed comes from and how its columns map onto the contract.
+
+Everything in it is checked before a single source file is opened; every error names file, line and remedy.
+"""
+
+import codecs
+import difflib
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pipelines.contracts import DeliveryTerms, Feed, feeds
+from pipelines.errors import SourcesFileError
+from pipelines.sources.path_pattern import PathPattern
+
+Location = tuple[str | int, ...]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Mapping(_Strict):
+    """How one contract column is filled: from a column, a constant, several columns, or another feed.
+
+    `values` translates the source's codes and leaves other values as they are; `format` is a strptime format.
+    """
+
+    column: str | None = None
+    values: dict[str, str] | None = None
+    format: str | None = None
+    constant: str | None = None
+    columns: list[str] | None = Field(default=None, min_length=2)
+    separator: str = "|"
+    look_up: str | None = None
+    match: dict[str, str] | None = None
+    take: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_short_form(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"column": value}
+        if isinstance(value, dict):
+            # YAML reads 1 and true as other types, but a source's code is text.
+            texts = {key: _text(item) for key, item in value.items() if key in ("constant", "column")}
+            if isinstance(value.get("values"), dict):
+                texts["values"] = {_text(code): _text(item) for code, item in value["values"].items()}
+            return {**value, **texts}
+        raise ValueError("a mapping is the name of a column, or {column | constant | columns | look_up: ...}")
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> "Mapping":
+        kinds = [name for name in ("column", "constant", "columns", "look_up") if getattr(self, name) is not None]
+        if len(kinds) != 1:
+            raise ValueError(f"give exactly one of column, constant, columns, look_up; found {kinds or 'none'}")
+        if self.look_up and not (self.match and self.take):
+            raise ValueError("a look_up needs match: {column of that feed: own column} and take: column of that feed")
+        if not self.look_up and (self.match or self.take):
+            raise ValueError("match and take belong to a look_up")
+        if self.values and not self.column:
+            raise ValueError("values translates the codes of a column: name the column too")
+        return self
+
+    @property
+    def source_columns(self) -> list[str]:
+        """The source's own columns that this mapping reads."""
+        if self.look_up:
+            return list((self.match or {}).values())
+        return self.columns or ([self.column] if self.column else [])
+
+
+def _text(value: Any) -> Any:
+    return value if isinstance(value, (dict, list)) or value is None else str(value)
+
+
+class Company(_Strict):
+    """Who the warehouse belongs to. Business dates are days in `time_zone`; amounts without one are in `currency`."""
+
+    name: str = "Company"
+    time_zone: str = "Asia/Seoul"
+    currency: str = Field(default="KRW", pattern="^[A-Z]{3}$")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except Exception as error:
+            raise ValueError(f"{value!r} is no time zone; write one such as Asia/Seoul or Europe/London") from error
+        return value
+
+
+class Source(_Strict):
+    """One feed from one system: its files, their format, and the mapping onto the contract."""
+
+    feed: str
+    source_system: str = Field(pattern="^[a-z][a-z0-9_]*$")
+    path: str
+    delivery_date: date | None = None
+    format: Literal["csv", "json_lines", "parquet"]
+    codec: str | None = None
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    start: date | None = None
+    until: date | None = None
+    no_delivery: frozenset[date] = frozenset()
+    delivery: DeliveryTerms | None = None
+    columns: dict[str, Mapping] = Field(min_length=1)
+
+    @field_validator("path")
+    @classmethod
+    def _path_is_a_pattern(cls, value: str) -> str:
+        PathPattern(value)
+        return value
+
+    @field_validator("codec")
+    @classmethod
+    def _codec_is_known(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                codecs.lookup(value)
+            except LookupError as error:
+                raise ValueError(
+                    f"{value!r} is no codec of Python; write one such as utf-8, cp949 or cp1252"
+                ) from error
+        return value
+
+    @property
+    def contract(self) -> Feed:
+        return feeds()[self.feed]
+
+    @property
+    def terms(self) -> DeliveryTerms:
+        """The delivery terms in force: the source's own, or `once` for a stated slot, or the contract's."""
+        if self.delivery:
+            return self.delivery
+        if self.delivery_date:
+            return self.contract.delivery.model_copy(update={"cadence": "once"})
+        return self.contract.delivery
+
+    @property
+    def text_codec(self) -> str:
+        return self.codec or self.contract.codec
+
+    @property
+    def source_columns(self) -> list[str]:
+        """The source's own columns that any mapping reads, each once, in order."""
+        return list(dict.fromkeys(name for mapping in self.columns.values() for name in mapping.source_columns))
+
+
+class SourcesFile(_Strict):
+    """The whole sources file. `folder` is where it lies; relative paths start there."""
+
+    version: Literal[1]
+    company: Company = Company()
+    sources: list[Source] = Field(min_length=1)
+    folder: Path = Path()
+
+    def of_feed(self, feed: str) -> list[Source]:
+        return [source for source in self.sources if source.feed == feed]
+
+    @property
+    def first_delivery_date(self) -> date | None:
+        """The earliest day on which anything can arrive; the start of the Dagster partitions."""
+        days = [day for source in self.sources for day in (source.start, source.delivery_date) if day]
+        return min(days, default=None)
+
+
+def load_sources_file(path: Path) -> SourcesFile:
+    """The sources file at `path`, checked whole.
+
+    Raises SourcesFileError with one line per fault, each `file:line: cause`, and a remedy.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise SourcesFileError(
+            f"{path}: there is no sources file",
+            "write one (see `crmdw init`, which puts an annotated template there), or name it with --sources",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SourcesFileError(f"{path}: byte {error.start} is not UTF-8", "save the file as UTF-8") from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise SourcesFileError(f"{path}:{line}: not YAML: {error.problem}", "mend the YAML at that line") from error
+    lines = dict(_lines(node))
+    try:
+        parsed = SourcesFile.model_validate({**(content or {}), "folder": path.parent})
+    except ValidationError as error:
+        faults = [(tuple(fault["loc"]), fault["msg"].removeprefix("Value error, ")) for fault in error.errors()]
+        raise _faulty(path, lines, [(where, _with_suggestion(where, message)) for where, message in faults]) from None
+    except TypeError as error:
+        raise SourcesFileError(f"{path}:1: the file must be a mapping", "start it with `version: 1`") from error
+    if faults := list(_faults_against_contracts(parsed)):
+        raise _faulty(path, lines, faults)
+    return parsed
+
+
+def _lines(node: yaml.Node | None, location: Location = ()) -> Iterator[tuple[Location, int]]:
+    """Every location of the document with its line, counted from 1."""
+    if node is None:
+        return
+    yield location, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _lines(value, (*location, key.value))
+            yield (*location, key.value), key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for position, item in enumerate(node.value):
+            yield from _lines(item, (*location, position))
+
+
+def _faulty(path: Path, lines: dict[Location, int], faults: list[tuple[Location, str]]) -> SourcesFileError:
+    messages = []
+    for location, message in faults:
+        known = next(location[:end] for end in range(len(location), -1, -1) if location[:end] in lines)
+        where = ".".join(str(part) for part in location)
+        messages.append((lines[known], f"{path}:{lines[known]}: {where}: {message}"))
+    return SourcesFileError(
+        "\n".join(message for _, message in sorted(messages)),
+        "mend these lines and run `crmdw doctor`; the grammar is in dbt_project/docs/sources_file.md",
+    )
+
+
+def _with_suggestion(location: Location, message: str) -> str:
+    if message != "Extra inputs are not permitted":
+        return message
+    words = {1: SourcesFile.model_fields, 2: Company.model_fields, 3: Source.model_fields}.get(
+        len(location), Mapping.model_fields if "columns" in location else DeliveryTerms.model_fields
+    )
+    return f"unknown word{_nearest(str(location[-1]), [word for word in words if word != 'folder'])}"
+
+
+def _nearest(word: str, words: list[str]) -> str:
+    near = difflib.get_close_matches(word, words, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(words)}"
+
+
+def _faults_against_contracts(parsed: SourcesFile) -> Iterator[tuple[Location, str]]:
+    slots: dict[tuple[str, str, str], int] = {}
+    for position, source in enumerate(parsed.sources):
+        here: Location = ("sources", position)
+        if source.feed not in feeds():
+            yield (*here, "feed"), f"{source.feed!r} is no feed{_nearest(source.feed, list(feeds()))}"
+            continue
+        same = slots.setdefault((source.feed, source.source_system, source.path), position)
+        if same != position:
+            yield here, f"the same feed, system and path as source number {same + 1}"
+        yield from ((here + tail, message) for tail, message in _source_faults(source))
+
+
+def _source_faults(source: Source) -> Iterator[tuple[Location, str]]:
+    has_date = PathPattern(source.path).has_date
+    if has_date == (source.delivery_date is not None):
+        yield ("path",), "give the delivery date once: as {date:%Y%m%d} in path, or as delivery_date"
+    if has_date and source.start is None and source.terms.cadence in ("daily", "weekdays", "monthly"):
+        yield (
+            ("path",),
+            f"a {source.terms.cadence} feed needs start: its first delivery date, to notice a missing one",
+        )
+    if source.start and source.until and source.until < source.start:
+        yield ("until",), f"until {source.until} is before start {source.start}"
+    contract = source.contract
+    known = [*contract.columns_by_name, *contract.companions]
+    for name, mapping in source.columns.items():
+        if name not in known:
+            yield ("columns", name), f"no column of {contract.name}{_nearest(name, known)}"
+        if mapping.look_up:
+            yield from _look_up_faults(contract, name, mapping)
+    for column in contract.columns:
+        if (column.required or column.name in contract.key) and column.name not in source.columns:
+            yield ("columns",), f"the required column {column.name} ({column.description}) is not mapped"
+
+
+def _look_up_faults(contract: Feed, name: str, mapping: Mapping) -> Iterator[tuple[Location, str]]:
+    here = ("columns", name)
+    if mapping.look_up not in contract.references:
+        yield (
+            here,
+            f"look_up: {contract.name} has no key into {mapping.look_up!r}; it has into {sorted(contract.references)}",
+        )
+        return
+    other = feeds()[mapping.look_up]
+    for column in [*(mapping.match or {}), mapping.take or ""]:
+        if column not in other.columns_by_name:
+            yield (
+                here,
+                f"look_up: {column!r} is no column of {other.name}{_nearest(column, list(other.columns_by_name))}",
+            )
+    if name in contract.key:
+        yield here, "look_up: a key must come from the row itself, because what other feeds hold changes"

@@ -1,0 +1,213 @@
+"""Lands deliveries as they are: every record a row of the table `landing`, text as text, typed sources in their types.
+
+Landing has batch_id, row_number (the line in a text file, the ordinal in a Parquet file), `_unparsed` (why a record
+could not be split into columns, else null), `_record` (such a record's text; in JSON Lines every record's) and the
+source's own columns. Nothing is dropped.
+"""
+
+import csv
+import re
+from collections.abc import Callable
+
+import duckdb
+
+from pipelines.connections import identifier, literal
+from pipelines.sources.configuration import Source
+from pipelines.sources.deliveries import Delivery
+from pipelines.sources.text_lines import read_lines
+
+Faults = dict[str, str]
+"""batch_id -> why the whole batch cannot be read."""
+
+
+def land(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery]) -> Faults:
+    """Create the table `landing` in `gate` from `deliveries`, all of one source.
+
+    Returns the batches whose records cannot be mapped; their rows are landed too, as unparsed records.
+    """
+    gate.execute("drop table if exists landing")
+    return _LANDERS[source.format](gate, source, deliveries)
+
+
+def source_expression(source: Source, column: str) -> str:
+    """The SQL that reads a column of the source from a row of landing."""
+    if source.format == "json_lines":
+        path = "$" + "".join(f'."{part}"' for part in column.split("."))
+        return f"json_extract_string(_record, {literal(path)})"
+    return identifier(column)
+
+
+def _land_csv(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery]) -> Faults:
+    _read_text(gate, source, deliveries)
+    headers: dict[str, list[str]] = {delivery.batch_id: [] for delivery in deliveries}
+    by_header: dict[tuple[str, ...], list[str]] = {}
+    for batch_id, line in gate.execute("select batch_id, line from lines where row_number = 1").fetchall():
+        headers[batch_id] = [name.strip() for name in next(csv.reader([line], delimiter=source.delimiter), [])]
+    faults: Faults = {}
+    for delivery in deliveries:
+        header = headers[delivery.batch_id]
+        if fault := _header_fault(source, delivery, header):
+            faults[delivery.batch_id] = fault
+        else:
+            by_header.setdefault(tuple(header), []).append(delivery.batch_id)
+    selects = [_split_csv(source, header, batches) for header, batches in by_header.items()]
+    if faults:
+        selects.append(_unparsed_lines(list(faults), "the delivery's columns are not the contract's"))
+    gate.execute("create table landing as " + " union all by name ".join(selects))
+    gate.execute("drop table lines")
+    return faults
+
+
+def _land_json_lines(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery]) -> Faults:
+    _read_text(gate, source, deliveries)
+    gate.execute(
+        """
+        create table landing as
+        select
+            batch_id,
+            row_number,
+            case
+                when not json_valid(line) then 'not JSON'
+                when json_type(line) <> 'OBJECT' then 'not a JSON object'
+            end as _unparsed,
+            line as _record,
+        from lines
+        where trim(line) <> ''
+        """
+    )
+    gate.execute("drop table lines")
+    return {}
+
+
+def _land_parquet(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery]) -> Faults:
+    faults: Faults = {}
+    readable: list[Delivery] = []
+    for delivery in deliveries:
+        try:
+            columns = gate.execute("select * from read_parquet(?) limit 0", [str(delivery.path)]).description
+        except duckdb.Error as error:
+            faults[delivery.batch_id] = _fault(
+                delivery,
+                f"not readable as Parquet: {str(error).splitlines()[0]}",
+                "deliver it again, or set the right format in the sources file",
+            )
+            continue
+        if fault := _header_fault(source, delivery, [column[0] for column in columns or []]):
+            faults[delivery.batch_id] = fault
+        readable.append(delivery)
+    if not readable:
+        gate.execute("create table landing (batch_id varchar, row_number bigint, _unparsed varchar, _record varchar)")
+        return faults
+    gate.execute("create or replace temp table paths (path varchar, batch_id varchar)")
+    gate.executemany("insert into paths values (?, ?)", [(str(d.path), d.batch_id) for d in readable])
+    faulty = ", ".join(literal(batch_id) for batch_id in faults) or "''"
+    gate.execute(
+        f"""
+        create table landing as
+        select
+            paths.batch_id,
+            records.file_row_number + 1 as row_number,
+            case when paths.batch_id in ({faulty}) then 'the delivery''s columns are not the contract''s' end
+                as _unparsed,
+            null::varchar as _record,
+            records.* exclude (filename, file_row_number),
+        from read_parquet(?, union_by_name = true, filename = true, file_row_number = true) as records
+        inner join paths on records.filename = paths.path
+        """,
+        [[str(delivery.path) for delivery in readable]],
+    )
+    return faults
+
+
+_LANDERS: dict[str, Callable[[duckdb.DuckDBPyConnection, Source, list[Delivery]], Faults]] = {
+    "csv": _land_csv,
+    "json_lines": _land_json_lines,
+    "parquet": _land_parquet,
+}
+
+
+def _read_text(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery]) -> None:
+    reader = read_lines([(delivery.batch_id, delivery.path) for delivery in deliveries], source.text_codec)
+    gate.register("line_stream", reader)
+    gate.execute("create or replace table lines as from line_stream")
+    gate.unregister("line_stream")
+
+
+def _split_csv(source: Source, header: tuple[str, ...], batches: list[str]) -> str:
+    """Lines into fields. A record is one physical line, so that a stray quote spoils its own line and no other."""
+    delimiter, count = source.delimiter, len(header)
+    one = re.escape(delimiter)
+    # The line is led by a delimiter, so that each match takes at least one character and an empty field counts.
+    field = f'{one}("(?:[^"]|"")*"|[^"{one}][^{one}]*|)'
+    quoted = f"regexp_extract_all({literal(delimiter)} || line, {literal(field)}, 1)"
+    unquoted = (
+        "list_transform(fields, lambda field: case when starts_with(field, '\"') "
+        "then replace(field[2:-2], '\"\"', '\"') else field end)"
+    )
+    columns = ", ".join(
+        f"case when unparsed is null then fields[{position}] end as {identifier(name)}"
+        for position, name in enumerate(header, 1)
+    )
+    chosen = ", ".join(literal(batch_id) for batch_id in batches)
+    return f"""
+        (with split as (
+            select batch_id, row_number, line, contains(line, '"') as has_quotes,
+                case when has_quotes then {quoted} else string_split(line, {literal(delimiter)}) end as fields
+            from lines
+            where row_number > 1 and trim(line) <> '' and batch_id in ({chosen})
+        ), judged as (
+            select batch_id, row_number, line,
+                case
+                    when has_quotes and length(array_to_string(fields, '')) + len(fields) <> length(line) + 1
+                        then 'a quote is not closed, or stands inside a quoted field'
+                    when len(fields) < {count} then 'too few columns: ' || len(fields) || ' of {count}'
+                    when len(fields) > {count} then 'too many columns: ' || len(fields) || ' of {count}'
+                end as unparsed,
+                case when has_quotes then {unquoted} else fields end as fields
+            from split
+        )
+        select batch_id, row_number, unparsed as _unparsed, case when unparsed is not null then line end as _record,
+            {columns}
+        from judged)
+    """
+
+
+def _unparsed_lines(batches: list[str], reason: str) -> str:
+    chosen = ", ".join(literal(batch_id) for batch_id in batches)
+    return (
+        f"(select batch_id, row_number, {literal(reason)} as _unparsed, line as _record from lines "
+        f"where row_number > 1 and trim(line) <> '' and batch_id in ({chosen}))"
+    )
+
+
+def _header_fault(source: Source, delivery: Delivery, header: list[str]) -> str | None:
+    if not header:
+        return _fault(delivery, "the file is empty; even a day without rows has its header line", "deliver it again")
+    doubled = sorted({name for name in header if header.count(name) > 1})
+    if doubled:
+        return _fault(delivery, f"row 1: the header names {', '.join(doubled)} twice", "deliver it with distinct names")
+    missing = [name for name in source.source_columns if name not in header]
+    if not missing:
+        return None
+    cause = f"row 1: the columns {', '.join(missing)} are missing; the header is {', '.join(header)}"
+    if source.format == "csv" and (codec := _better_codec(source, delivery, missing)):
+        return _fault(
+            delivery,
+            f"{cause}. It was read as {source.text_codec} but looks like {codec}",
+            f"set codec: {codec} for this source in the sources file",
+        )
+    return _fault(delivery, cause, "map the new names in the sources file, or deliver the file with the agreed header")
+
+
+def _better_codec(source: Source, delivery: Delivery, missing: list[str]) -> str | None:
+    with delivery.path.open("rb") as file:
+        head = file.readline()
+    for codec in ("utf-8", "cp949", "utf-16", "cp1252"):
+        text = head.decode(codec, errors="replace")
+        if codec != source.text_codec and all(name in text for name in missing):
+            return codec
+    return None
+
+
+def _fault(delivery: Delivery, cause: str, remedy: str) -> str:
+    return f"{delivery.path.name}: {cause}. Remedy: {remedy}"

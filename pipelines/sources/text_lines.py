@@ -1,0 +1,63 @@
+"""Text files as numbered lines: decoded as a stream, composed to NFC, never held whole.
+
+Splitting a line into columns is the business of each format (`pipelines/sources/landing.py`).
+"""
+
+import codecs
+import unicodedata
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_CHUNK_BYTES = 8 << 20
+_SCHEMA = pa.schema([("batch_id", pa.string()), ("row_number", pa.int64()), ("line", pa.string())])
+
+
+def read_lines(files: Iterable[tuple[str, Path]], codec: str) -> pa.RecordBatchReader:
+    """Every line of every file as a stream of (batch_id, row_number from 1, line), in file order.
+
+    A line ends at LF or CRLF and nowhere else, so that row numbers are those an editor shows. A byte that the codec
+    cannot decode becomes U+FFFD, and a byte order mark is dropped. Raises OSError where a file cannot be read.
+    """
+    return pa.RecordBatchReader.from_batches(_SCHEMA, _batches(files, codec))
+
+
+def _batches(files: Iterable[tuple[str, Path]], codec: str) -> Iterator[pa.RecordBatch]:
+    for batch_id, path in files:
+        row_number = 1
+        for text in _whole_lines(path, codec):
+            lines = pc.split_pattern(pa.array([text], pa.large_string()), "\n").values.cast(pa.string())
+            numbers = pa.array(np.arange(row_number, row_number + len(lines)))
+            yield pa.RecordBatch.from_arrays(
+                [pa.repeat(pa.scalar(batch_id, pa.string()), len(lines)), numbers, lines], schema=_SCHEMA
+            )
+            row_number += len(lines)
+
+
+def _whole_lines(path: Path, codec: str) -> Iterator[str]:
+    """The text in pieces that end at the end of a line, without that last line end."""
+    decoder = codecs.getincrementaldecoder(codec)(errors="replace")
+    rest = ""
+    is_first = True
+    with path.open("rb") as file:
+        while piece := file.read(_CHUNK_BYTES):
+            text = decoder.decode(piece)
+            if is_first:
+                text, is_first = text.removeprefix("\ufeff"), False
+            head, line_end, tail = text.rpartition("\n")
+            if line_end:
+                yield _composed(rest + head)
+                rest = tail
+            else:
+                rest += text
+    rest += decoder.decode(b"", final=True)
+    if rest:
+        yield _composed(rest)
+
+
+def _composed(text: str) -> str:
+    text = text.replace("\r\n", "\n").removesuffix("\r")
+    return text if text.isascii() else unicodedata.normalize("NFC", text)

@@ -1,0 +1,80 @@
+"""What a person is shown after a run: where the file is, who the customers are, what the gates said, what next."""
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.connections import connected
+from pipelines.ledger import COUNTS, conservation
+from pipelines.settings import Settings
+
+
+def show_summary(console: Console, settings: Settings, seconds: float) -> None:
+    """Print the published path, RFM segments, gate results with the conservation line, and three next steps."""
+    console.print()
+    with connected(settings, settings.published_file, read_only=True) as published:
+        console.print(_segments(published))
+    with connected(settings, settings.warehouse, read_only=True) as warehouse:
+        counts = conservation(warehouse)
+        held = warehouse.execute(
+            "select feed, reasons, count(*) from quarantine.rows group by all order by 3 desc limit 5"
+        ).fetchall()
+    console.print(
+        f"[bold]Gates[/bold]  {counts['batches'] - counts['refused']:,} batches loaded, {counts['refused']:,} refused"
+    )
+    console.print(conservation_line(counts))
+    for feed, reasons, rows in held:
+        console.print(f"  held back: {rows:,} x {feed}: {reasons}", highlight=False)
+    console.print()
+    console.print(f"[bold]Published[/bold]  {settings.published_file}  ({seconds:.0f} s)", soft_wrap=True)
+    console.print()
+    console.print("[bold]Try next[/bold]")
+    python = "import duckdb; duckdb.connect('{}', read_only=True).sql('{}').show()"
+    query = "select segment_label, count(*) from marts.mart_rfm group by all"
+    home = f"CRMDW_HOME={settings.home} "
+    for text, command in (
+        ("SQL on the marts", f'.venv/bin/python -c "{python.format(settings.published_file, query)}"'),
+        ("the Dagster UI", f"{home}.venv/bin/crmdw ui"),
+        ("a backfill", f"{home}.venv/bin/crmdw backfill --from {_first(settings)} --to {_first(settings)}"),
+    ):
+        console.print(f"  {text}:", highlight=False)
+        console.print(f"    {command}", soft_wrap=True, highlight=False, markup=False)
+
+
+def conservation_line(counts: dict[str, int]) -> str:
+    """`read 10 = loaded 8 + quarantined 1 + duplicate 1 + unchanged 0 + blocked 0 rows`."""
+    parts = " + ".join(f"{name} {counts[name]:,}" for name in COUNTS[1:])
+    sign = "=" if counts["read"] == sum(counts[name] for name in COUNTS[1:]) else "≠"
+    return f"read {counts['read']:,} {sign} {parts} rows"
+
+
+def _segments(published: duckdb.DuckDBPyConnection) -> Table:
+    table = Table(title="RFM segments", title_justify="left")
+    for heading in ("segment", "customers", "revenue", "median lifetime value"):
+        table.add_column(heading, justify="left" if heading == "segment" else "right")
+    rows = published.execute(
+        """
+        select
+            mart_rfm.segment_label,
+            count(*),
+            sum(mart_rfm.monetary_amount),
+            median(mart_lifetime_value.lifetime_value_amount),
+        from marts.mart_rfm
+        left join marts.mart_lifetime_value using (customer_id)
+        group by all
+        order by 3 desc nulls last
+        """
+    ).fetchall()
+    for label, customers, revenue, value in rows:
+        table.add_row(label, f"{customers:,}", _amount(revenue), _amount(value))
+    return table
+
+
+def _amount(value: object) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def _first(settings: Settings) -> str:
+    with connected(settings, settings.warehouse, read_only=True) as warehouse:
+        row = warehouse.execute("select max(delivery_date) from ledger.loads where is_current").fetchone()
+    return str(row[0]) if row else "2024-01-01"
