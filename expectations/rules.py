@@ -16,6 +16,11 @@ def rows_where(rule: str, condition: str, severity: str = "critical") -> Expecta
     return gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, description=rule, severity=severity)
 
 
+def table_where(rule: str, query: str) -> Expectation:
+    """The rule fails where `query`, over the published table `{batch}` and its neighbours, returns a row."""
+    return gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, description=rule, severity="critical")
+
+
 def gate_suite(feed_name: str, *own_rules: Expectation) -> gx.ExpectationSuite:
     """The suite of a feed: its contract's rules first, then `own_rules`."""
     return gx.ExpectationSuite(name=feed_name, expectations=[*_contract_rules(feeds()[feed_name]), *own_rules])

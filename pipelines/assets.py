@@ -45,6 +45,7 @@ PARTITION_TAG = "dagster/partition"
 CANDIDATE = AssetKey(["published", "candidate"])
 PUBLISHED = AssetKey(["published", "crm"])
 COMPANY = AssetKey(["ledger", "company"])
+LEDGER = [COMPANY, AssetKey(["ledger", "loads"]), AssetKey(["ledger", "shortfalls"])]
 
 
 def delivery_days(settings: Settings) -> DailyPartitionsDefinition:
@@ -163,6 +164,7 @@ def ledger_asset() -> AssetsDefinition:
             for table, description in (
                 ("company", "Time zone, currency and the last day with all required feeds loaded."),
                 ("loads", "One line per batch, with counts that add up."),
+                ("shortfalls", "One line per delivery that is overdue or refused."),
             )
         ],
         check_specs=[
@@ -181,9 +183,18 @@ def ledger_asset() -> AssetsDefinition:
                 "insert into ledger.company values (?, ?, ?)",
                 [sources_file.company.time_zone, sources_file.company.currency, state.complete_date],
             )
+            warehouse.execute("delete from ledger.shortfalls")
+            for fall in state.shortfalls:
+                warehouse.execute(
+                    "insert into ledger.shortfalls values (?, ?, ?, ?, ?)",
+                    [fall.feed, fall.source_system, fall.delivery_date, fall.kind, fall.is_required],
+                )
             counts = conservation(warehouse)
         yield MaterializeResult(asset_key=COMPANY, metadata={"complete date": str(state.complete_date)})
         yield MaterializeResult(asset_key=AssetKey(["ledger", "loads"]), metadata=counts)
+        yield MaterializeResult(
+            asset_key=AssetKey(["ledger", "shortfalls"]), metadata={"shortfalls": len(state.shortfalls)}
+        )
         yield AssetCheckResult(
             asset_key=AssetKey(["ledger", "loads"]),
             check_name="conservation",

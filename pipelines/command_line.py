@@ -86,6 +86,12 @@ def simulate(
         raise UsageError(f"--end {end:%Y-%m-%d} is before --start {start:%Y-%m-%d}", "give an end after the start")
     folder = (out or Settings.from_environment().home).expanduser().resolve()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in ("sources.yml", "inbox", "truth"):
+        if (folder / name).is_file() or any((folder / name).glob("*")):
+            raise UsageError(
+                f"{folder / name}: it is there already, and may be somebody's own",
+                "give another folder with --out or --home, or remove it",
+            )
     with _progress() as show:
         rows = run_simulation(
             folder,
@@ -95,7 +101,10 @@ def simulate(
             seed,
             lambda step, share: show("simulate", f"{step} {share:.0%}"),
         )
-    console.print(f"Simulated {sum(rows.values()):,} rows of {len(rows)} feeds in {folder}", soft_wrap=True)
+    console.print(
+        f"Simulated {rows['rows']:,} rows in {rows['files']:,} files, {rows['dirty_rows']:,} of them dirty, in {folder}",
+        soft_wrap=True,
+    )
 
 
 @app.command(epilog="Example: [cyan]crmdw run --wait 600[/cyan]")

@@ -16,15 +16,33 @@ _SATURDAY = 5
 
 
 @dataclass(frozen=True)
-class Completeness:
-    """`overdue` and `refused` hold one sentence per delivery, split by whether the marts need the feed.
+class Shortfall:
+    """A delivery that is overdue or refused; `text` says it to a person."""
 
-    `complete_date` is the last day with all required feeds loaded, None before there is one.
-    """
+    feed: str
+    source_system: str
+    delivery_date: date
+    kind: str
+    is_required: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """`complete_date` is the last day with all required feeds loaded, None before there is one."""
 
     complete_date: date | None
-    required: list[str]
-    optional: list[str]
+    shortfalls: list[Shortfall]
+
+    @property
+    def required(self) -> list[str]:
+        """What keeps the marts from being published, one sentence each."""
+        return [shortfall.text for shortfall in self.shortfalls if shortfall.is_required]
+
+    @property
+    def optional(self) -> list[str]:
+        """What is missing although the marts can do without it, one sentence each."""
+        return [shortfall.text for shortfall in self.shortfalls if not shortfall.is_required]
 
     @property
     def is_complete(self) -> bool:
@@ -34,31 +52,35 @@ class Completeness:
 def assess(sources_file: SourcesFile, loads: list[Load], now: datetime) -> Completeness:
     """What is missing at the instant `now` (with a time zone), judged by the ledger's lines in force."""
     local = now.astimezone(ZoneInfo(sources_file.company.time_zone))
-    required: list[str] = []
-    optional: list[str] = []
+    shortfalls: list[Shortfall] = []
     bounds: list[date] = []
     latest: list[date] = []
     for source in sources_file.sources:
         own = [load for load in loads if (load.feed, load.source_system) == (source.feed, source.source_system)]
         good = {load.delivery_date for load in own if load.verdict == "loaded"}
-        found = required if source.terms.required else optional
-        found += [_overdue(source, day) for day in _overdue_days(source, good, local)]
-        found += [f"{load.file}: refused: {load.reason}" for load in own if load.verdict == "refused"]
+        shortfalls += [_overdue(source, day) for day in _overdue_days(source, good, local)]
+        shortfalls += [_refused(source, load) for load in own if load.verdict == "refused"]
         if source.terms.required:
             if bound := _complete_until(source, good):
                 bounds.append(bound)
             latest += [max(good)] if good else []
-    # The same refusal is seen once per source that shares feed and system.
+    # Sources that share feed and system each see the same refusal.
     complete_date = min(bounds, default=None) or min(latest, default=None)
-    return Completeness(complete_date, list(dict.fromkeys(required)), list(dict.fromkeys(optional)))
+    return Completeness(complete_date, list(dict.fromkeys(shortfalls)))
 
 
-def _overdue(source: Source, day: date) -> str:
+def _overdue(source: Source, day: date) -> Shortfall:
     what = {"monthly": f"the month of {day}", "on_change": f"any day since {day}"}.get(source.terms.cadence, str(day))
-    return (
+    text = (
         f"{source.source_system} {source.feed}: the delivery for {what} is overdue "
         f"(due {source.terms.due:%H:%M} the day after); expected as {source.path}"
     )
+    return Shortfall(source.feed, source.source_system, day, "overdue", source.terms.required, text)
+
+
+def _refused(source: Source, load: Load) -> Shortfall:
+    text = f"{load.file}: refused: {load.reason}"
+    return Shortfall(source.feed, load.source_system, load.delivery_date, "refused", source.terms.required, text)
 
 
 def _expected_days(source: Source, last: date) -> Iterator[date]:

@@ -65,6 +65,13 @@ create table if not exists ledger.company (
     currency varchar not null,
     complete_date date
 );
+create table if not exists ledger.shortfalls (
+    feed varchar not null,
+    source_system varchar not null,
+    delivery_date date not null,
+    kind varchar not null check (kind in ('overdue', 'refused')),
+    is_required boolean not null
+);
 create table if not exists ledger.publications (
     published_at timestamp not null,
     run_id varchar not null,

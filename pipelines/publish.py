@@ -112,14 +112,14 @@ def audit_candidate(settings: Settings) -> list[Verdict]:
     from pipelines.gate.engine import judge  # noqa: PLC0415 (importing Great Expectations takes seconds)
 
     candidate = candidate_file(settings)
-    with connected(settings, candidate, read_only=True) as connection:
+    with connected(settings, None) as connection:
         connection.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
+        connection.execute(f"attach {literal(candidate)} as candidate (read_only)")
         tables = published_tables(connection, "warehouse")
         differing = [
             f"{schema}.{table} differs from the warehouse's"
             for schema, table in tables
-            if table_hash(connection, candidate.stem, schema, table)
-            != table_hash(connection, "warehouse", schema, table)
+            if table_hash(connection, "candidate", schema, table) != table_hash(connection, "warehouse", schema, table)
         ]
     verdicts = [Verdict("equals_warehouse", len(tables), differing)]
     for name in audited_tables():
@@ -137,10 +137,10 @@ def publish_candidate(settings: Settings, run_id: str) -> Publication:
     Raises PublishError where the disk is full or the folder cannot be written.
     """
     candidate, target = candidate_file(settings), settings.published_file
-    with connected(settings, candidate, read_only=True) as connection:
-        tables = published_tables(connection, candidate.stem)
-        rows = {f"{s}.{t}": _count(connection, s, t) for s, t in tables}
-        found_hash = content_hash(connection, candidate.stem)
+    with connected(settings, None) as connection:
+        connection.execute(f"attach {literal(candidate)} as candidate (read_only)")
+        rows = {f"{s}.{t}": _count(connection, s, t) for s, t in published_tables(connection, "candidate")}
+        found_hash = content_hash(connection, "candidate")
     published_at = datetime.now(UTC).replace(tzinfo=None)
     with _writing(settings):
         settings.versions.mkdir(parents=True, exist_ok=True)
@@ -162,7 +162,7 @@ def publish_candidate(settings: Settings, run_id: str) -> Publication:
 
 
 def _count(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> int:
-    row = connection.execute(f"select count(*) from {identifier(schema, table)}").fetchone()
+    row = connection.execute(f"select count(*) from {identifier('candidate', schema, table)}").fetchone()
     assert row is not None
     return int(row[0])
 

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 from typing import Any
 
-from dagster import AssetKey, DagsterInstance
+from dagster import DagsterInstance
 
 from pipelines import errors
-from pipelines.assets import CANDIDATE, COMPANY, PUBLISHED
+from pipelines.assets import CANDIDATE, COMPANY, LEDGER, PUBLISHED
 from pipelines.contracts import feeds
 from pipelines.definitions import defs, models
 from pipelines.errors import AuditError, BuildError, IncompleteError, WarehouseError
@@ -23,8 +24,10 @@ def run_job(settings: Settings, tags: dict[str, str], load: bool = True) -> str:
     Raises the WarehouseError that stopped it, and RuntimeError for a fault of the program itself.
     """
     job = defs.resolve_job_def(JOB_NAME)
-    selection = None if load else [COMPANY, AssetKey(["ledger", "loads"]), *models.keys, CANDIDATE, PUBLISHED]
-    with DagsterInstance.get() as instance:
+    selection = None if load else [*LEDGER, *models.keys, CANDIDATE, PUBLISHED]
+    log = settings.dbt_target / "last_run.log"
+    # What dbt prints belongs into a log: the command line shows progress instead.
+    with DagsterInstance.get() as instance, log.open("w", encoding="utf-8") as file, redirect_stdout(file):
         result = job.execute_in_process(
             instance=instance, tags=tags, raise_on_error=False, run_config=_QUIET, asset_selection=selection
         )

@@ -7,6 +7,7 @@ from rich.table import Table
 from pipelines.connections import connected
 from pipelines.ledger import COUNTS, conservation
 from pipelines.settings import Settings
+from pipelines.state import State
 
 
 def show_summary(console: Console, settings: Settings, seconds: float) -> None:
@@ -78,3 +79,34 @@ def _first(settings: Settings) -> str:
     with connected(settings, settings.warehouse, read_only=True) as warehouse:
         row = warehouse.execute("select max(delivery_date) from ledger.loads where is_current").fetchone()
     return str(row[0]) if row else "2024-01-01"
+
+
+def show_status(console: Console, settings: Settings, state: State) -> None:
+    """Print, per feed and system, what is loaded, then what waits, what is missing, and the published file."""
+    table = Table(title=f"{state.sources_file.company.name}: {settings.home}", title_justify="left")
+    for heading in ("feed", "system", "batches", "refused", "first", "last", "loaded", "held back"):
+        table.add_column(heading, justify="left" if heading in ("feed", "system") else "right")
+    if settings.warehouse.exists():
+        with connected(settings, settings.warehouse, read_only=True) as warehouse:
+            rows = warehouse.execute(
+                """
+                select feed, source_system, count(*), count(*) filter (verdict = 'refused'),
+                    min(delivery_date), max(delivery_date), sum(rows_loaded), sum(rows_quarantined)
+                from ledger.loads where is_current group by all order by all
+                """
+            ).fetchall()
+        for feed, system, batches, refused, first, last, loaded, held in rows:
+            table.add_row(
+                feed, system, f"{batches:,}", f"{refused:,}", str(first), str(last), f"{loaded:,}", f"{held:,}"
+            )
+    console.print(table)
+    if state.counts:
+        console.print(conservation_line(state.counts))
+    console.print(f"complete to {state.completeness.complete_date}; {len(state.arrivals.to_load):,} deliveries waiting")
+    published = "up to date" if state.is_published else "not up to date: `crmdw run`"
+    console.print(f"published: {settings.published_file} is {published}", soft_wrap=True)
+    for kind, texts in (("required", state.completeness.required), ("optional", state.completeness.optional)):
+        for text in texts[:20]:
+            console.print(f"{kind}, missing or refused: {text}", soft_wrap=True)
+        if len(texts) > 20:
+            console.print(f"... and {len(texts) - 20:,} more")

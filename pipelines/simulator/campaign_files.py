@@ -40,29 +40,23 @@ def campaign_deliveries(campaigns: Campaigns, company: Company) -> tuple[dict, n
 
 
 def contact_deliveries(contacts: Contacts, campaigns: Campaigns, records: Records) -> tuple[dict, np.ndarray]:
-    """Every assignment on the day of the launch; a treatment again when it is sent, or known not to be."""
-    count = len(contacts.campaign)
-    treated = np.flatnonzero(contacts.cell != CELL_CONTROL)
-    contact = np.concatenate([np.arange(count), treated])
-    is_update = np.arange(len(contact)) >= count
-    known = np.where(np.isnat(contacts.sent), contacts.assigned + 1, contacts.sent)
-    day = np.where(is_update, known[contact], contacts.assigned[contact])
-    order = np.lexsort((contact, day))
-    contact, is_update, day = contact[order], is_update[order], day[order]
-    sent = instants(contacts.sent[contact], contacts.second[contact])
+    """One row per contact once its fate is known: controls at the launch, treatments when sent or held back."""
+    is_control = contacts.cell == CELL_CONTROL
+    known = np.where(np.isnat(contacts.sent), contacts.assigned + np.where(is_control, 0, 1), contacts.sent)
+    contact = np.argsort(known, kind="stable")
     columns = {
         "contact_key": text.words(contacts.key, contact),
         "campaign_key": text.words(campaigns.key, contacts.campaign[contact]),
         "customer_key": text.words(records.key, contacts.record[contact]),
         "cell": text.words(CELLS, contacts.cell[contact]),
-        "assignment": text.words(v.ASSIGNMENTS, (contacts.cell[contact] == CELL_CONTROL).astype(int)),
+        "assignment": text.words(v.ASSIGNMENTS, is_control[contact].astype(int)),
         "channel": text.words(v.CHANNELS, contacts.channel[contact]),
         "assigned_at": instants(contacts.assigned[contact], np.full(len(contact), 8 * 3600 + 1800)),
-        "sent_at": np.where(is_update, sent, np.datetime64("NaT", "s")),
-        "not_sent_reason": text.words(v.NOT_SENT_REASONS, np.where(is_update, contacts.not_sent[contact], -1)),
-        "cost_amount": np.where(is_update, contacts.cost[contact], text.MISSING),
+        "sent_at": instants(contacts.sent[contact], contacts.second[contact]),
+        "not_sent_reason": text.words(v.NOT_SENT_REASONS, contacts.not_sent[contact]),
+        "cost_amount": contacts.cost[contact],
     }
-    return columns, day
+    return columns, known[contact]
 
 
 def response_deliveries(

@@ -70,7 +70,7 @@ def draw_adjustments(contracts: Contracts, company: Company, period: Period, gen
         product=company.retail_count + contracts.plan[contract],
         second=generator.integers(9 * 3600, 18 * 3600, len(day)),
         type=v.ADJUSTMENT,
-        role=generator.choice([v.FEE, v.REFUND, v.SALE], len(day), p=[0.7, 0.2, 0.1]),
+        role=generator.choice([v.FEE, v.REFUND], len(day), p=[0.75, 0.25]),
         initiator=v.COMPANY,
         amount=-generator.integers(5, 200, len(day)) * 100,
     )

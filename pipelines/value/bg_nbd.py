@@ -15,6 +15,9 @@ from scipy.special import digamma, expit, gammaln, hyp2f1
 from pipelines.value.likelihood import FloatArray, maximise
 
 STARTS = ((1.0, 10.0, 1.0, 3.0), (0.3, 3.0, 0.5, 2.0), (2.0, 2.0, 0.1, 3.0))
+# Beyond these a distribution is as good as a point, the likelihood flat, and scipy's hypergeometric function wrong:
+# within them it agrees with direct integration to 0.2 % at the very worst, to nine digits as a rule.
+BOUNDS = ((1e-4, 100.0), (0.05, 10_000.0), (1e-4, 30.0), (1e-4, 30.0))
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def fit(
         )
         return float(weight @ (shared + either)), np.array([weight @ part for part in gradient])
 
-    parameters, highest = maximise(total, STARTS, float(weight.sum()), "the BG/NBD purchase model")
+    parameters, highest = maximise(total, STARTS, BOUNDS, float(weight.sum()), "the BG/NBD purchase model")
     return BgNbdParameters(*(float(value) for value in parameters), log_likelihood=highest)
 
 
@@ -139,7 +142,7 @@ def _purchases_while_alive(
     """
     r, alpha, a, b = parameters.r, parameters.alpha, parameters.a, parameters.b
     # At a = 1 and at a + b + x = 1 the quotient is 0 / 0 with a finite limit: step beside it.
-    a = a if abs(a - 1) > 1e-6 else 1 + 1e-6
+    a = a if abs(a - 1) > 1e-5 else 1 + 1e-5
     remaining = a + b + x - 1
     remaining = np.where(np.abs(remaining) > 1e-6, remaining, 1e-6)
     share_left = hyp2f1(r + x, a - 1, remaining, -t / (alpha + T))

@@ -16,6 +16,7 @@ from pipelines.value.likelihood import FloatArray, NotConvergedError, maximise
 
 # Spend is divided by its mean before the search, so that these suit every currency.
 STARTS = ((5.0, 3.0, 1.0), (1.0, 2.0, 1.0), (20.0, 5.0, 0.3))
+BOUNDS = ((1e-3, 1e4), (1e-3, 1e4), (1e-4, 1e5))
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def fit(
         )
         return float(weight @ each), np.array([weight @ part for part in gradient])
 
-    (p, q, v), highest = maximise(total, STARTS, float(weight.sum()), "the Gamma-Gamma spend model")
+    (p, q, v), highest = maximise(total, STARTS, BOUNDS, float(weight.sum()), "the Gamma-Gamma spend model")
     if q <= 1:
         raise NotConvergedError(f"the Gamma-Gamma spend model has no mean: q is {q:.3f}, needs more than 1")
     # Back in money: v scales with it, the density inversely.

@@ -13,11 +13,6 @@ from scipy.optimize import minimize
 
 FloatArray = npt.NDArray[np.float64]
 
-# Natural logarithm. Where the likelihood rises for ever (nobody drops out, say), the search ends on this edge:
-# the likelihood is flat there, and predictions no longer change.
-PARAMETER_BOUND = 9.0
-
-
 class NotConvergedError(ValueError):
     """No maximum of the likelihood was found; the message says which model and why."""
 
@@ -25,6 +20,7 @@ class NotConvergedError(ValueError):
 def maximise(
     log_likelihood: Callable[[FloatArray], tuple[float, FloatArray]],
     starts: Sequence[Sequence[float]],
+    bounds: Sequence[tuple[float, float]],
     total_weight: float,
     model: str,
 ) -> tuple[FloatArray, float]:
@@ -40,6 +36,7 @@ def maximise(
         value, gradient = log_likelihood(parameters)
         return -value / total_weight, -gradient * parameters / total_weight
 
+    edges = np.log(np.asarray(bounds))
     best: tuple[FloatArray, float] | None = None
     reason = "no start value"
     for start in starts:
@@ -48,11 +45,11 @@ def maximise(
             np.log(start),
             jac=True,
             method="L-BFGS-B",
-            bounds=[(-PARAMETER_BOUND, PARAMETER_BOUND)] * len(start),
+            bounds=edges,
             options={"maxiter": 2000, "maxfun": 20000, "ftol": 1e-14, "gtol": 1e-8},
         )
         # An abnormal end of the line search at a flat gradient is arrival: rounding hides any further rise.
-        flat = bool(np.all(np.abs(_inward(result.jac, result.x)) < 1e-5))
+        flat = bool(np.all(np.abs(_inward(result.jac, result.x, edges)) < 1e-5))
         if not (np.isfinite(result.fun) and flat):
             reason = str(result.message).strip().rstrip(".").lower()
             continue
@@ -63,8 +60,8 @@ def maximise(
     return np.exp(best[0]), -best[1] * total_weight
 
 
-def _inward(gradient: FloatArray, logarithms: FloatArray) -> FloatArray:
+def _inward(gradient: FloatArray, logarithms: FloatArray, edges: FloatArray) -> FloatArray:
     """The gradient without the parts that push a parameter over its bound."""
-    over_upper = (logarithms >= PARAMETER_BOUND) & (gradient < 0)
-    over_lower = (logarithms <= -PARAMETER_BOUND) & (gradient > 0)
-    return np.where(over_upper | over_lower, 0.0, gradient)
+    over_lower = (logarithms <= edges[:, 0]) & (gradient > 0)
+    over_upper = (logarithms >= edges[:, 1]) & (gradient < 0)
+    return np.where(over_lower | over_upper, 0.0, gradient)

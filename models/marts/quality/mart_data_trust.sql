@@ -6,11 +6,23 @@ loads as (
     where is_current
 ),
 
+overdue as (
+    select
+        source_system,
+        feed,
+        count(*) as overdue_delivery_count
+    from {{ source('ledger', 'shortfalls') }}
+    where kind = 'overdue'
+    group by
+        source_system,
+        feed
+),
+
 company as (
     select max(complete_date) as complete_date from {{ source('ledger', 'company') }}
 ),
 
-feeds as (
+loaded as (
     select
         source_system,
         feed,
@@ -41,18 +53,45 @@ feeds as (
         feed
 ),
 
+-- A feed that never delivered has no load, and is there because something of it is overdue.
+feeds as (
+    select
+        coalesce(loaded.source_system, overdue.source_system) as source_system,
+        coalesce(loaded.feed, overdue.feed) as feed,
+        coalesce(overdue.overdue_delivery_count, 0) as overdue_delivery_count,
+        coalesce(loaded.batch_count, 0) as batch_count,
+        coalesce(loaded.loaded_batch_count, 0) as loaded_batch_count,
+        coalesce(loaded.refused_batch_count, 0) as refused_batch_count,
+        coalesce(loaded.rows_read_count, 0) as rows_read_count,
+        coalesce(loaded.rows_loaded_count, 0) as rows_loaded_count,
+        coalesce(loaded.rows_quarantined_count, 0) as rows_quarantined_count,
+        coalesce(loaded.rows_duplicate_count, 0) as rows_duplicate_count,
+        coalesce(loaded.rows_unchanged_count, 0) as rows_unchanged_count,
+        coalesce(loaded.rows_blocked_count, 0) as rows_blocked_count,
+        coalesce(loaded.unbalanced_batch_count, 0) as unbalanced_batch_count,
+        loaded.first_delivery_date,
+        loaded.last_delivery_date
+    from loaded
+    full outer join overdue
+        on
+            loaded.source_system = overdue.source_system
+            and loaded.feed = overdue.feed
+),
+
 final as (
     select
         feeds.source_system,
         feeds.feed,
         case
             when feeds.refused_batch_count > 0 then 'refused batches'
+            when feeds.overdue_delivery_count > 0 then 'overdue deliveries'
             when feeds.rows_quarantined_count + feeds.rows_blocked_count > 0 then 'rows held back'
             else 'complete'
         end as trust_label,
         cast(feeds.batch_count as bigint) as batch_count,
         cast(feeds.loaded_batch_count as bigint) as loaded_batch_count,
         cast(feeds.refused_batch_count as bigint) as refused_batch_count,
+        cast(feeds.overdue_delivery_count as bigint) as overdue_delivery_count,
         cast(feeds.rows_read_count as bigint) as rows_read_count,
         cast(feeds.rows_loaded_count as bigint) as rows_loaded_count,
         cast(feeds.rows_quarantined_count as bigint) as rows_quarantined_count,

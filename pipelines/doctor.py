@@ -1,0 +1,77 @@
+"""Looks over a home the way an experienced operator would, and says what is wrong and how to mend it."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+
+from pipelines.errors import LockedError, WarehouseError
+from pipelines.lock import writing
+from pipelines.settings import Settings
+from pipelines.sources.configuration import load_sources_file
+from pipelines.sources.path_pattern import PathPattern
+
+_LOW_DISK_MEGABYTES = 1024
+_PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "dagster", "great-expectations", "pandas", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at; `remedy` where it is not good."""
+
+    is_good: bool
+    text: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Everything that is worth knowing before a run, cheapest first. Changes nothing."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in _PACKAGES)
+    yield Finding(True, f"Python {sys.version.split()[0]}, {versions}")
+    if not settings.home.exists():
+        yield Finding(False, f"{settings.home}: there is no home folder", "run `crmdw init`")
+        return
+    mode = settings.home.stat().st_mode & 0o777
+    yield Finding(mode & 0o077 == 0, f"{settings.home}: mode {mode:o}", "" if mode & 0o077 == 0 else "chmod 700 it")
+    free = shutil.disk_usage(settings.home).free // (1 << 20)
+    yield Finding(free > _LOW_DISK_MEGABYTES, f"{free:,} MB free", "make room" if free <= _LOW_DISK_MEGABYTES else "")
+    yield _lock(settings)
+    yield from _published(settings)
+    yield from _sources(settings)
+
+
+def _lock(settings: Settings) -> Finding:
+    try:
+        with writing(settings, "crmdw doctor"):
+            return Finding(True, "nobody is writing to this home")
+    except LockedError as error:
+        return Finding(False, error.cause, error.remedy)
+
+
+def _published(settings: Settings) -> Iterator[Finding]:
+    if not settings.published_file.exists():
+        yield Finding(True, "nothing has been published yet")
+        return
+    yield Finding(True, f"{settings.published_file}: {settings.published_file.stat().st_size // 1024:,} KB")
+    log = settings.published_file.with_name(settings.published_file.name + ".wal")
+    if log.exists():
+        yield Finding(
+            False,
+            f"{log.name}: a program opened the published file for writing",
+            "open it read-only there; the next publish moves the log aside",
+        )
+
+
+def _sources(settings: Settings) -> Iterator[Finding]:
+    try:
+        sources_file = load_sources_file(settings.sources_file)
+    except WarehouseError as error:
+        yield Finding(False, error.cause, error.remedy)
+        return
+    yield Finding(True, f"{settings.sources_file}: {len(sources_file.sources)} sources")
+    for source in sources_file.sources:
+        found = sum(1 for _ in PathPattern(source.path).files(sources_file.folder))
+        text = f"{source.feed} from {source.source_system}: {found:,} files fit {source.path}"
+        is_good = found > 0 or not source.terms.required
+        yield Finding(is_good, text, "" if is_good else "put the files there, or mend path in the sources file")
