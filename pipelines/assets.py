@@ -4,6 +4,7 @@ Only `deliveries` is partitioned: Dagster's event log costs about 20 ms per part
 the range from the run's tags.
 """
 
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
@@ -16,6 +17,7 @@ from dagster import (
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
+    BetaWarning,
     DailyPartitionsDefinition,
     MaterializeResult,
     MetadataValue,
@@ -33,6 +35,9 @@ from pipelines.publish import audit_candidate, audited_tables, build_candidate, 
 from pipelines.resources import Home
 from pipelines.settings import Settings
 from pipelines.sources.configuration import load_sources_file
+
+# Dagster warns of its own beta parameters, which an operator cannot change.
+warnings.filterwarnings("ignore", category=BetaWarning)
 
 # Tags of a run. A run that lacks MODE was launched from Dagster's own pages for some partitions: a repair.
 MODE_TAG = "crmdw/mode"

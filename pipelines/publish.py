@@ -109,7 +109,7 @@ def audit_candidate(settings: Settings) -> list[Verdict]:
 
     Raises GateBrokenError where a rule could not be judged.
     """
-    from pipelines.gate.engine import judge  # noqa: PLC0415 (importing Great Expectations takes seconds)
+    from pipelines.gate.engine import judge_published  # noqa: PLC0415 (importing Great Expectations takes seconds)
 
     candidate = candidate_file(settings)
     with connected(settings, None) as connection:
@@ -125,7 +125,7 @@ def audit_candidate(settings: Settings) -> list[Verdict]:
     for name in audited_tables():
         schema, table = name.split("__", 1)
         suite = importlib.import_module(f"expectations.{name}").SUITE
-        judgements = judge(candidate, table, suite, schema=schema, read_only=True)
+        judgements = judge_published(candidate, schema, table, suite)
         failed = [j.rule for j in judgements if not j.passed and j.severity == "critical"]
         verdicts.append(Verdict(name, len(judgements), failed))
     return verdicts

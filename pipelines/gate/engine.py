@@ -14,18 +14,22 @@ from urllib.parse import quote
 
 import great_expectations as gx
 from great_expectations.data_context import EphemeralDataContext
+from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from pipelines.errors import GateBrokenError
 from pipelines.gate.dialect import NAME as DIALECT
 
-# SUMMARY without values: GX hands back its own query for all failing rows, and no personal data enters a result.
+# SUMMARY without values: no personal data enters a result.
 _RESULT_FORMAT: dict[str, Any] = {
     "result_format": "SUMMARY",
-    "unexpected_index_column_names": ["batch_id", "row_number"],
-    "return_unexpected_index_query": True,
     "exclude_unexpected_values": True,
     "partial_unexpected_count": 0,
+}
+# With these, GX hands back its own query for all failing rows, so that no rule is written twice.
+_ROW_TRACING: dict[str, Any] = {
+    "unexpected_index_column_names": ["batch_id", "row_number"],
+    "return_unexpected_index_query": True,
 }
 
 
@@ -54,25 +58,39 @@ def _context() -> EphemeralDataContext:
     return context
 
 
-def judge(
-    database: Path, table: str, suite: gx.ExpectationSuite, schema: str | None = None, read_only: bool = False
-) -> list[Judgement]:
-    """One judgement per expectation of `suite` over `table` of the DuckDB file, in the suite's order.
+def judge(database: Path, table: str, suite: gx.ExpectationSuite) -> list[Judgement]:
+    """One judgement per expectation of `suite` over `table`, which has batch_id and row_number, in the suite's order.
 
-    Rules that trace rows need the columns batch_id and row_number in the table. Raises GateBrokenError where the
-    engine itself failed on any expectation, because that is neither a pass nor a failure.
+    Raises GateBrokenError where the engine itself failed on any expectation, because that is neither a pass nor a
+    failure.
     """
+    return _judge(database, None, table, suite, read_only=False, result_format=_RESULT_FORMAT | _ROW_TRACING)
+
+
+def judge_published(database: Path, schema: str, table: str, suite: gx.ExpectationSuite) -> list[Judgement]:
+    """The same over a table of a published file, opened read-only; failures are not traced to rows."""
+    return _judge(database, schema, table, suite, read_only=True, result_format=_RESULT_FORMAT)
+
+
+def _judge(
+    database: Path,
+    schema: str | None,
+    table: str,
+    suite: gx.ExpectationSuite,
+    read_only: bool,
+    result_format: dict[str, Any],
+) -> list[Judgement]:
     context = _context()
     # The context's stores refuse a name twice, and one process judges the same table of many files.
     name = f"{suite.name}-{next(_numbers)}"
-    source = context.data_sources.add_sql(
-        name,
-        connection_string=f"{DIALECT}:///{quote(str(database))}",
-        kwargs={"poolclass": NullPool, "connect_args": {"read_only": read_only}},
-    )
+    url = f"{DIALECT}:///{quote(str(database))}"
+    arguments = {"connect_args": {"read_only": read_only}, "poolclass": NullPool}
+    source = context.data_sources.add_sql(name, connection_string=url, kwargs=arguments)
     batch = source.add_table_asset(table, table_name=table, schema_name=schema).add_batch_definition_whole_table("all")
     copied = context.suites.add(gx.ExpectationSuite(name=name, expectations=_without_ids(suite)))
-    result = gx.ValidationDefinition(name=name, data=batch, suite=copied).run(result_format=_RESULT_FORMAT)
+    # GX opens the file once per metric. While one connection stays open the others are free; afterwards none is left.
+    with create_engine(url, **arguments).connect():
+        result = gx.ValidationDefinition(name=name, data=batch, suite=copied).run(result_format=result_format)
     found = {
         str(outcome.expectation_config.description): _judgement(outcome, suite.name, table)
         for outcome in result.results

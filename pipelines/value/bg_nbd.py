@@ -4,6 +4,8 @@
 purchase brings is `gamma_gamma.py`.
 """
 
+# ruff: noqa: N803, N806 - T is T in the paper
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -35,7 +37,7 @@ def log_likelihood(
     parameters: BgNbdParameters,
     x: npt.ArrayLike,
     t_x: npt.ArrayLike,
-    T: npt.ArrayLike,  # noqa: N803, the symbols of the paper
+    T: npt.ArrayLike,
 ) -> FloatArray:
     """Log-likelihood of each customer, shape of `x`; equation (6) in logarithms."""
     x, t_x, T = (np.asarray(values, dtype=float) for values in (x, t_x, T))
@@ -49,7 +51,7 @@ def log_likelihood(
 def fit(
     x: npt.ArrayLike,
     t_x: npt.ArrayLike,
-    T: npt.ArrayLike,  # noqa: N803
+    T: npt.ArrayLike,
     weight: npt.ArrayLike | None = None,
 ) -> BgNbdParameters:
     """Maximum likelihood parameters, in the time unit of `t_x` and `T`.
@@ -81,10 +83,12 @@ def fit(
             digamma(a + b) - digamma(a + b + x) + share_left / a,
             digamma(a + b) + digamma(b + x) - digamma(b) - digamma(a + b + x) - share_left / repeated,
         )
-        return float(weight @ (shared + either)), np.array([weight @ part for part in gradient])
+        # Not weight @ ...: a sum shared out between threads would differ in its last digits between machines.
+        return float(np.sum(weight * (shared + either))), np.array([np.sum(weight * part) for part in gradient])
 
     parameters, highest = maximise(total, STARTS, BOUNDS, float(weight.sum()), "the BG/NBD purchase model")
-    return BgNbdParameters(*(float(value) for value in parameters), log_likelihood=highest)
+    r, alpha, a, b = (float(value) for value in parameters)
+    return BgNbdParameters(r, alpha, a, b, log_likelihood=highest)
 
 
 def expected_purchases(parameters: BgNbdParameters, t: npt.ArrayLike) -> FloatArray:
@@ -97,7 +101,7 @@ def conditional_expected_purchases(
     t: npt.ArrayLike,
     x: npt.ArrayLike,
     t_x: npt.ArrayLike,
-    T: npt.ArrayLike,  # noqa: N803
+    T: npt.ArrayLike,
 ) -> FloatArray:
     """Expected purchases within time `t` after `T`, given a customer's past; equation (10).
 
@@ -111,7 +115,7 @@ def probability_alive(
     parameters: BgNbdParameters,
     x: npt.ArrayLike,
     t_x: npt.ArrayLike,
-    T: npt.ArrayLike,  # noqa: N803
+    T: npt.ArrayLike,
 ) -> FloatArray:
     """Probability that a customer has not left by `T`; 1 where x is 0, for BG/NBD lets nobody leave unbought.
 
@@ -133,7 +137,7 @@ def _purchases_while_alive(
     parameters: BgNbdParameters,
     t: FloatArray,
     x: FloatArray,
-    T: FloatArray,  # noqa: N803
+    T: FloatArray,
 ) -> FloatArray:
     """The numerator of equation (10); with x = T = 0 it is equation (9).
 
@@ -149,7 +153,7 @@ def _purchases_while_alive(
     return np.maximum(remaining / (a - 1) * (1 - share_left), 0.0)
 
 
-def _check(x: FloatArray, t_x: FloatArray, T: FloatArray, weight: FloatArray) -> None:  # noqa: N803
+def _check(x: FloatArray, t_x: FloatArray, T: FloatArray, weight: FloatArray) -> None:
     if not x.shape == t_x.shape == T.shape == weight.shape or x.ndim != 1:
         raise ValueError("x, t_x, T and weight must be one-dimensional and equally long")
     if x.size == 0:

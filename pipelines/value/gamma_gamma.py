@@ -29,9 +29,7 @@ class GammaGammaParameters:
     log_likelihood: float = float("nan")
 
 
-def fit(
-    x: npt.ArrayLike, mean_spend: npt.ArrayLike, weight: npt.ArrayLike | None = None
-) -> GammaGammaParameters:
+def fit(x: npt.ArrayLike, mean_spend: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> GammaGammaParameters:
     """Maximum likelihood parameters from customers with repeat purchases; equation (1a).
 
     `x` repeat purchases (at least 1) and `mean_spend` their mean spend (above 0) are one-dimensional and equally long;
@@ -46,7 +44,7 @@ def fit(
         raise ValueError("no customers to fit the Gamma-Gamma spend model to")
     if not (np.isfinite(mean_spend).all() and (mean_spend > 0).all() and (x >= 1).all()):
         raise ValueError("the Gamma-Gamma spend model takes repeat purchases (x >= 1) of positive mean spend")
-    scale = float(weight @ mean_spend / weight.sum())
+    scale = float(np.sum(weight * mean_spend) / weight.sum())
     z = mean_spend / scale
     total_spend = x * z
 
@@ -61,7 +59,7 @@ def fit(
             digamma(shapes) - digamma(q) + np.log(v) - spread,
             q / v - shapes / (total_spend + v),
         )
-        return float(weight @ each), np.array([weight @ part for part in gradient])
+        return float(np.sum(weight * each)), np.array([np.sum(weight * part) for part in gradient])
 
     (p, q, v), highest = maximise(total, STARTS, BOUNDS, float(weight.sum()), "the Gamma-Gamma spend model")
     if q <= 1:
@@ -76,9 +74,7 @@ def population_mean(parameters: GammaGammaParameters) -> float:
     return parameters.p * parameters.v / (parameters.q - 1)
 
 
-def expected_spend(
-    parameters: GammaGammaParameters, x: npt.ArrayLike, mean_spend: npt.ArrayLike
-) -> FloatArray:
+def expected_spend(parameters: GammaGammaParameters, x: npt.ArrayLike, mean_spend: npt.ArrayLike) -> FloatArray:
     """Expected spend of a future purchase, given `x` repeat purchases of `mean_spend`; equation (5).
 
     A weighted mean of the customer's own spend and of the population's; where x is 0 it is the population's, and

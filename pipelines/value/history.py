@@ -21,7 +21,8 @@ SPEND_PARAMETERS = ("p", "q", "v")
 
 def parameter_table(history: duckdb.DuckDBPyRelation, minimum_repeaters: int) -> pa.Table:
     """One row: the fitted parameters of the company (times in weeks), or the reason why there are none."""
-    model = fit_value_model(*_histories(history), minimum_repeaters=minimum_repeaters)
+    x, t_x, observed, mean_spend = _histories(history)
+    model = fit_value_model(x, t_x, observed, mean_spend, minimum_repeaters)
     fitted: dict[str, float | None] = {}
     for name in (*PURCHASE_PARAMETERS, "log_likelihood"):
         fitted[f"purchase_{name}"] = getattr(model.purchase, name, None)
@@ -46,7 +47,8 @@ def expected_value_table(
     ordered = history.order("customer_id")
     customers = ordered.select("customer_id").to_arrow_table().column("customer_id")
     model = _stored_model(parameters.to_arrow_table().to_pylist()[0])
-    expected = expected_value(model, *_histories(ordered), horizon=horizon_weeks)
+    x, t_x, observed, mean_spend = _histories(ordered)
+    expected = expected_value(model, x, t_x, observed, mean_spend, horizon_weeks)
     numbers = {
         "probability_alive": expected.probability_alive,
         "expected_purchase_count": expected.purchases,

@@ -4,6 +4,8 @@ One fit for a company, then one answer for each customer; where there is no answ
 was brought already, and in which money, is told by the models in `models/marts/customer/`.
 """
 
+# ruff: noqa: N803, N806 - T is T in the papers
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -49,7 +51,7 @@ class ExpectedValue:
 def fit_value_model(
     x: npt.ArrayLike,
     t_x: npt.ArrayLike,
-    T: npt.ArrayLike,  # noqa: N803, the symbols of the papers
+    T: npt.ArrayLike,
     mean_spend: npt.ArrayLike,
     minimum_repeaters: int,
 ) -> ValueModel:
@@ -70,8 +72,8 @@ def fit_value_model(
     pairs = np.column_stack((x[spends], mean_spend[spends]))
     pairs, pair_weight = np.unique(pairs, axis=0, return_counts=True)
     try:
-        purchase = bg_nbd.fit(*histories.T, weight=weight)
-        spend = gamma_gamma.fit(*pairs.T, weight=pair_weight)
+        purchase = bg_nbd.fit(histories[:, 0], histories[:, 1], histories[:, 2], weight)
+        spend = gamma_gamma.fit(pairs[:, 0], pairs[:, 1], pair_weight)
     except NotConvergedError as error:
         return ValueModel(customers, repeaters, reason=str(error))
     return ValueModel(customers, repeaters, purchase, spend, _correlation(pairs, pair_weight))
@@ -81,7 +83,7 @@ def expected_value(
     model: ValueModel,
     x: npt.ArrayLike,
     t_x: npt.ArrayLike,
-    T: npt.ArrayLike,  # noqa: N803
+    T: npt.ArrayLike,
     mean_spend: npt.ArrayLike,
     horizon: float,
 ) -> ExpectedValue:
@@ -101,7 +103,7 @@ def expected_value(
         purchases=purchases,
         spend=spend,
         value=purchases * spend,
-        reason=np.where(known, None, SPEND_NOT_POSITIVE),
+        reason=np.array([None if each else SPEND_NOT_POSITIVE for each in known], dtype=object),
     )
 
 

@@ -13,6 +13,7 @@ from scipy.optimize import minimize
 
 FloatArray = npt.NDArray[np.float64]
 
+
 class NotConvergedError(ValueError):
     """No maximum of the likelihood was found; the message says which model and why."""
 

