@@ -101,10 +101,8 @@ def simulate(
             seed,
             lambda step, share: show("simulate", f"{step} {share:.0%}"),
         )
-    console.print(
-        f"Simulated {rows['rows']:,} rows in {rows['files']:,} files, {rows['dirty_rows']:,} of them dirty, in {folder}",
-        soft_wrap=True,
-    )
+    size = f"{rows['rows']:,} rows, {rows['dirty_rows']:,} of them dirty, in {rows['files']:,} files"
+    console.print(f"Simulated {size}: {folder}", soft_wrap=True)
 
 
 @app.command(epilog="Example: [cyan]crmdw run --wait 600[/cyan]")
