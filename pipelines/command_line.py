@@ -125,7 +125,8 @@ def run(wait: Wait = 0, today: Today = None) -> None:
                     + "\n  ".join(state.completeness.required),
                     "deliver or mend these files and run again; the published file stays what it was",
                 )
-            console.print(f"Nothing new and nothing overdue; complete to {state.completeness.complete_date}.")
+            _show_summary(settings, started)
+            console.print(f"\nNothing new and nothing overdue; complete to {state.completeness.complete_date}.")
             return
         with _progress() as show:
             show("start", f"{len(state.arrivals.to_load):,} deliveries have arrived")

@@ -23,9 +23,9 @@ def show_summary(console: Console, settings: Settings, seconds: float) -> None:
     console.print(
         f"[bold]Gates[/bold]  {counts['batches'] - counts['refused']:,} batches loaded, {counts['refused']:,} refused"
     )
-    console.print(conservation_line(counts))
+    console.print(conservation_line(counts), soft_wrap=True)
     for feed, reasons, rows in held:
-        console.print(f"  held back: {rows:,} x {feed}: {reasons}", highlight=False)
+        console.print(f"  held back: {rows:,} x {feed}: {reasons}", soft_wrap=True)
     console.print()
     console.print(f"[bold]Published[/bold]  {settings.published_file}  ({seconds:.0f} s)", soft_wrap=True)
     console.print()

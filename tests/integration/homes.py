@@ -1,0 +1,145 @@
+"""A home folder in a test, and the `crmdw` command called on it the way a person calls it: as a process.
+
+A preamble runs in that process before the command, to listen to its progress or to plant a fault.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+CUSTOMERS, START, END = 60, "2024-01-01", "2024-01-31"
+
+_COMMAND = "\nfrom pipelines.command_line import main\nmain()\n"
+
+
+@dataclass(frozen=True)
+class Home:
+    """One home folder."""
+
+    folder: Path
+
+    @property
+    def warehouse(self) -> Path:
+        return self.folder / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        return self.folder / "published" / "crm.duckdb"
+
+    @property
+    def sources_file(self) -> Path:
+        return self.folder / "sources.yml"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What a process needs to work on this home, free of what `make` or another test has set."""
+        own = {k: v for k, v in os.environ.items() if not k.startswith(("CRMDW_", "DBT_", "DAGSTER_"))}
+        return {
+            **own,
+            "CRMDW_HOME": str(self.folder),
+            "COLUMNS": "200",
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DO_NOT_TRACK": "1",
+            **more,
+        }
+
+    def crmdw(self, *arguments: str, preamble: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end, after `preamble` in the same process."""
+        return subprocess.run(
+            [sys.executable, "-c", preamble + _COMMAND, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder.parent,
+            env=self.environment(**environment),
+        )
+
+    def succeed(self, *arguments: str, preamble: str = "", **environment: str) -> str:
+        """The same for a command that must end with exit code 0; what it printed."""
+        done = self.crmdw(*arguments, preamble=preamble, **environment)
+        assert done.returncode == 0, f"crmdw {' '.join(arguments)}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def python(self, program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a Python program that finds this home."""
+        return subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder.parent,
+            env=self.environment(**environment),
+        )
+
+    def copied_to(self, folder: Path) -> Home:
+        """A copy of the home, with modes and times as they are."""
+        subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
+        return Home(folder)
+
+    def ask(self, query: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Rows of the warehouse."""
+        return _rows(self.warehouse, query, parameters)
+
+    def ask_published(self, query: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Rows of the published file."""
+        return _rows(self.published, query, parameters)
+
+    def published_state(self) -> tuple[bytes, int, int]:
+        """Bytes, time and inode of the published file: equal before and after, nobody has touched it."""
+        status = self.published.stat()
+        return self.published.read_bytes(), status.st_mtime_ns, status.st_ino
+
+    def content_hash(self) -> str:
+        """The hash that the last publication recorded."""
+        query = "select content_hash from ledger.publications order by published_at desc limit 1"
+        return str(self.ask(query)[0][0])
+
+    def inbox_file(self, name: str) -> Path:
+        """A delivered file, such as `branch/transactions_20240115.csv`."""
+        return self.folder / "inbox" / name
+
+    def end_never(self, feed: str) -> None:
+        """Have the sources file expect `feed` for ever: a delivery after the last simulated day is then overdue."""
+        lines = self.sources_file.read_text(encoding="utf-8").splitlines(keepends=True)
+        start = lines.index(f"- feed: {feed}\n")
+        until = next(number for number in range(start, len(lines)) if lines[number].startswith("  until:"))
+        del lines[until]
+        self.sources_file.write_text("".join(lines), encoding="utf-8")
+
+
+def _rows(file: Path, query: str, parameters: list[Any] | None) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return connection.execute(query, parameters or []).fetchall()
+
+
+def simulated(folder: Path) -> Home:
+    """A fresh home with one simulated month, in which three rows are dirty in known ways. Nothing is loaded yet."""
+    home = Home(folder)
+    home.succeed("simulate", "--customers", str(CUSTOMERS), "--start", START, "--end", END)
+    transactions = home.inbox_file("branch/transactions_20240115.csv")
+    lines = transactions.read_bytes().splitlines(keepends=True)
+    # One row twice, and one that was cut off.
+    transactions.write_bytes(b"".join([*lines, lines[-1], b"T20240115-009999,0000\n"]))
+    customers = home.inbox_file("branch/customers_20240101.csv")
+    text = customers.read_bytes().decode("cp949")
+    head, first, *rest = text.splitlines(keepends=True)
+    birth_date = first.split(",")[head.split(",").index("생년월일")]
+    assert birth_date, "the first customer has a birth date"
+    customers.write_bytes("".join([head, first.replace(birth_date, "19991399"), *rest]).encode("cp949"))
+    return home
+
+
+def copied_inbox(home: Home, folder: Path) -> Home:
+    """A fresh home with the same sources file and an empty inbox."""
+    folder.mkdir(mode=0o700)
+    shutil.copy2(home.sources_file, folder)
+    return Home(folder)
