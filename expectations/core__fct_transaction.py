@@ -6,11 +6,9 @@ from expectations.rules import audit_suite, table_where
 
 SUITE = audit_suite(
     "core__fct_transaction",
-    gxe.ExpectColumnValuesToBeUnique(
-        column="transaction_id", description="transaction_id is unique", severity="critical"
-    ),
-    gxe.ExpectColumnValuesToNotBeNull(column="customer_id", description="customer_id is present", severity="critical"),
-    gxe.ExpectColumnValuesToNotBeNull(column="amount", description="amount is present", severity="critical"),
+    gxe.ExpectColumnValuesToBeUnique(column="transaction_id", description="transaction_id is unique"),
+    gxe.ExpectColumnValuesToNotBeNull(column="customer_id", description="customer_id is present"),
+    gxe.ExpectColumnValuesToNotBeNull(column="amount", description="amount is present"),
     table_where(
         "every customer is a member of core.dim_customer",
         "select customer_id from {batch} where customer_id not in (select customer_id from core.dim_customer)",

@@ -6,13 +6,12 @@ from expectations.rules import audit_suite, table_where
 
 SUITE = audit_suite(
     "marts__mart_lifetime_value",
-    gxe.ExpectColumnValuesToBeUnique(column="customer_id", description="customer_id is unique", severity="critical"),
+    gxe.ExpectColumnValuesToBeUnique(column="customer_id", description="customer_id is unique"),
     gxe.ExpectColumnValuesToBeBetween(
         column="probability_alive",
         min_value=0,
         max_value=1,
         description="probability_alive is 0 to 1",
-        severity="critical",
     ),
     table_where(
         "a missing expectation says why, and a present one says nothing",

@@ -3,14 +3,20 @@
 `gate_suite` adds to a feed's own rules those that its contract already states.
 """
 
+from datetime import date
+
 import great_expectations as gx
 import great_expectations.expectations as gxe
 from great_expectations.expectations.expectation import Expectation
+from great_expectations.expectations.metadata_types import FailureSeverity
 
 from pipelines.contracts import Column, Feed, feeds
 
+WARNING = FailureSeverity.WARNING
+"""Of a rule that is recorded and holds nothing back; the others are critical."""
 
-def rows_where(rule: str, condition: str, severity: str = "critical") -> Expectation:
+
+def rows_where(rule: str, condition: str, severity: FailureSeverity = FailureSeverity.CRITICAL) -> Expectation:
     """The rule fails on each row for which the SQL `condition` is true."""
     query = f"select batch_id, row_number from {{batch}} where {condition}"
     return gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, description=rule, severity=severity)
@@ -18,7 +24,7 @@ def rows_where(rule: str, condition: str, severity: str = "critical") -> Expecta
 
 def table_where(rule: str, query: str) -> Expectation:
     """The rule fails where `query`, over the published table `{batch}` and its neighbours, returns a row."""
-    return gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, description=rule, severity="critical")
+    return gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, description=rule)
 
 
 def gate_suite(feed_name: str, *own_rules: Expectation) -> gx.ExpectationSuite:
@@ -41,7 +47,6 @@ def _contract_rules(feed: Feed) -> list[Expectation]:
                 f"select batch_id, row_number from {{batch}} qualify count(*) over (partition by batch_id, {key}) > 1"
             ),
             description=f"{key} is unique in the delivery",
-            severity="critical",
         ),
     ]
     for column in feed.columns:
@@ -64,7 +69,6 @@ def _column_rules(column: Column) -> list[Expectation]:
                 column=name,
                 value_set=column.values,
                 description=f"{name} is one of {', '.join(column.values)}",
-                severity="critical",
             )
         )
     if column.minimum is not None or column.maximum is not None:
@@ -76,13 +80,17 @@ def _column_rules(column: Column) -> list[Expectation]:
         rules.append(
             gxe.ExpectColumnValuesToBeBetween(
                 column=name,
-                min_value=column.minimum,
-                max_value=column.maximum,
+                min_value=_limit(column.minimum),
+                max_value=_limit(column.maximum),
                 description=f"{name} is {' and '.join(limits)}",
-                severity="critical",
             )
         )
     if column.not_after_delivery:
         limit = "delivery_ends_at" if column.data_type == "timestamp" else "delivery_date + 1"
         rules.append(rows_where(f"{name} is not after the delivery", f"{name} >= {limit}"))
     return rules
+
+
+def _limit(limit: float | str | None) -> float | date | None:
+    """A limit of a contract as Great Expectations takes it: a date where the contract writes one."""
+    return date.fromisoformat(limit) if isinstance(limit, str) else limit

@@ -126,7 +126,9 @@ def run(wait: Wait = 0, today: Today = None) -> None:
                     "deliver or mend these files and run again; the published file stays what it was",
                 )
             _show_summary(settings, started)
-            console.print(f"\nNothing new and nothing overdue; complete to {state.completeness.complete_date}.")
+            missing = len(state.completeness.optional)
+            overdue = f"{missing} optional deliveries are missing still, as published" if missing else "nothing overdue"
+            console.print(f"\nNothing new and {overdue}; complete to {state.completeness.complete_date}.")
             return
         with _progress() as show:
             show("start", f"{len(state.arrivals.to_load):,} deliveries have arrived")

@@ -26,6 +26,11 @@ class Shortfall:
     is_required: bool
     text: str
 
+    @property
+    def key(self) -> tuple[str, str, date, str]:
+        """Feed, system, delivery date and kind: what the ledger keeps of it."""
+        return (self.feed, self.source_system, self.delivery_date, self.kind)
+
 
 @dataclass(frozen=True)
 class Completeness:

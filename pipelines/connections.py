@@ -1,11 +1,12 @@
 """DuckDB connections, all with the same limits, and the quoting of names and values in SQL text."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from pipelines.errors import LockedError
 from pipelines.settings import Settings
@@ -18,7 +19,7 @@ def connected(settings: Settings, path: Path | None, read_only: bool = False) ->
     Raises LockedError, naming the holder's process, where another process has the file open for writing.
     """
     settings.scratch.mkdir(parents=True, exist_ok=True)
-    limits = {
+    limits: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": settings.memory_limit,
         "threads": settings.threads,
         "temp_directory": str(settings.scratch / "spill"),
@@ -37,10 +38,29 @@ def connected(settings: Settings, path: Path | None, read_only: bool = False) ->
             "close it there (analysts open published/crm.duckdb instead), then run the command again",
         ) from error
     try:
+        if path and not read_only:
+            # It holds personal data; DuckDB gives a new file the mode of any other.
+            path.chmod(0o600)
         connection.execute("set TimeZone = 'UTC'")
         yield connection
     finally:
         connection.close()
+
+
+def insert_rows(
+    connection: duckdb.DuckDBPyConnection, statement: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+) -> None:
+    """Run `statement` (insert into ... by name from rows) once over small `rows` of `columns`.
+
+    One statement, because DuckDB commits each row of an executemany on its own.
+    """
+    values = zip(*rows, strict=True) if rows else ([] for _ in columns)
+    table = pa.table({name: list(column) for name, column in zip(columns, values, strict=True)})
+    connection.register("rows", table)
+    try:
+        connection.execute(statement)
+    finally:
+        connection.unregister("rows")
 
 
 def identifier(*names: str) -> str:

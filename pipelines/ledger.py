@@ -164,3 +164,9 @@ def published_loads_hash(warehouse: duckdb.DuckDBPyConnection) -> str | None:
     """The loads_hash of the last publication, None before the first."""
     row = warehouse.execute("select loads_hash from ledger.publications order by published_at desc limit 1").fetchone()
     return str(row[0]) if row else None
+
+
+def optional_shortfalls(warehouse: duckdb.DuckDBPyConnection) -> set[tuple[str, str, date, str]]:
+    """Feed, system, delivery date and kind of what was missing of the optional feeds at the last run."""
+    query = "select feed, source_system, delivery_date, kind from ledger.shortfalls where not is_required"
+    return set(warehouse.execute(query).fetchall())

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.archive import fill_records, land_from_archive, store_landing
-from pipelines.connections import connected, identifier, literal
+from pipelines.connections import connected, identifier, insert_rows, literal
 from pipelines.contracts import Feed, feeds
 from pipelines.ledger import COUNTS, create_tables
 from pipelines.settings import Settings
@@ -139,34 +139,36 @@ def _land_all(
             gate.execute("delete from landing where list_contains(?::varchar[], batch_id)", [changed])
             together = [delivery for delivery in together if delivery.batch_id not in changed]
             store_landing(gate, settings, feed.name)
-        gate.executemany(
-            "insert into batches values (?, 0, ?, ?, ?, ?, ?, ?, 0, 0, ?)",
+        insert_rows(
+            gate,
+            "insert into batches by name select *, 0 as row_number, 0 as rows_read, 0 as rows_quarantined from rows",
+            ("batch_id", "source_system", "delivery_date", "part", "file", "file_hash", "tolerance", "fault"),
             [
-                (
-                    d.batch_id,
-                    source.source_system,
-                    d.delivery_date,
-                    d.part,
-                    str(d.path),
-                    d.file_hash,
-                    feed.tolerance,
-                    faults.get(d.batch_id),
-                )
-                for d in together
+                (*_slot_columns(delivery), delivery.file_hash, feed.tolerance, faults.get(delivery.batch_id))
+                for delivery in together
             ],
-        ) if together else None
+        )
         map_landing(gate, source, company, settings)
         landed += together
     gate.execute("drop table if exists landing")
     gate.execute(
         """
-        create table numbered as
-        select
-            *,
-            unparsed is null
-            and row_number() over (partition by batch_id, row_hash order by row_number) > 1 as is_duplicate
-        from candidates;
-        drop table candidates;
+        alter table candidates rename to numbered;
+        alter table numbered add column is_duplicate boolean default false;
+        -- Numbering rows within their equals would sort every column of every row; few rows have an equal.
+        update numbered set is_duplicate = true
+        from (
+            select batch_id, row_hash, min(row_number) as first_row_number
+            from numbered
+            where unparsed is null
+            group by batch_id, row_hash
+            having count(*) > 1
+        ) as repeated
+        where
+            numbered.unparsed is null
+            and numbered.batch_id = repeated.batch_id
+            and numbered.row_hash = repeated.row_hash
+            and numbered.row_number > repeated.first_row_number;
         create view gate_rows as from numbered where not is_duplicate and unparsed is null;
         update batches set rows_read = counted.rows_read
         from (select batch_id, count(*) as rows_read from numbered group by batch_id) as counted
@@ -185,7 +187,12 @@ def _gate(settings: Settings, gate_file: Path, feed: Feed) -> None:
     judgements = judge(gate_file, "gate_rows", suite)
     with connected(settings, gate_file) as gate:
         gate.execute("create table rules (rule varchar, severity varchar)")
-        gate.executemany("insert into rules values (?, ?)", [(j.rule, j.severity) for j in judgements])
+        insert_rows(
+            gate,
+            "insert into rules from rows",
+            ("rule", "severity"),
+            [(judgement.rule, judgement.severity) for judgement in judgements],
+        )
         gate.execute(
             "create table failures as select batch_id, row_number, 'unparsable line: ' || unparsed as rule, "
             "'critical' as severity from numbered where unparsed is not null"
@@ -436,15 +443,26 @@ def _result(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> LoadResult:
     )
 
 
+def _slot_columns(delivery: Delivery) -> tuple[str, str, date, str, str]:
+    return (
+        delivery.batch_id,
+        delivery.source.source_system,
+        delivery.delivery_date,
+        delivery.part,
+        str(delivery.path),
+    )
+
+
 def _remember_files(warehouse: duckdb.DuckDBPyConnection, deliveries: list[Delivery]) -> None:
-    if deliveries:
-        warehouse.executemany(
-            "insert or replace into ledger.files values (?, ?, ?, ?, ?, ?)",
-            [
-                (d.source.feed, d.source.source_system, str(d.path), d.size, d.modified_nanoseconds, d.batch_id)
-                for d in deliveries
-            ],
-        )
+    insert_rows(
+        warehouse,
+        "insert or replace into ledger.files from rows",
+        ("feed", "source_system", "path", "size", "modified_nanoseconds", "batch_id"),
+        [
+            (d.source.feed, d.source.source_system, str(d.path), d.size, d.modified_nanoseconds, d.batch_id)
+            for d in deliveries
+        ],
+    )
 
 
 def _remove(database: Path) -> None:

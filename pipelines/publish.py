@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.connections import connected, identifier, literal
-from pipelines.content_hash import content_hash, published_tables, table_hash
+from pipelines.content_hash import content_hash, copy_hash, published_tables
 from pipelines.errors import PublishError
 from pipelines.ledger import loads_hash
 from pipelines.settings import PROJECT_ROOT, Settings
@@ -119,7 +119,7 @@ def audit_candidate(settings: Settings) -> list[Verdict]:
         differing = [
             f"{schema}.{table} differs from the warehouse's"
             for schema, table in tables
-            if table_hash(connection, "candidate", schema, table) != table_hash(connection, "warehouse", schema, table)
+            if copy_hash(connection, "candidate", schema, table) != copy_hash(connection, "warehouse", schema, table)
         ]
     verdicts = [Verdict("equals_warehouse", len(tables), differing)]
     for name in audited_tables():

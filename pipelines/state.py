@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pipelines.completeness import Completeness, assess
 from pipelines.connections import connected
-from pipelines.ledger import conservation, current_loads, loads_hash, published_loads_hash
+from pipelines.ledger import conservation, current_loads, loads_hash, optional_shortfalls, published_loads_hash
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile, load_sources_file
 from pipelines.sources.deliveries import Arrivals, find_arrivals
@@ -15,7 +15,7 @@ from pipelines.sources.deliveries import Arrivals, find_arrivals
 
 @dataclass(frozen=True)
 class State:
-    """What a look found. `is_idle`: nothing has arrived, and what is loaded is what was published."""
+    """What a look found. `is_idle`: nothing has arrived, and what is loaded, or missing, is what was published."""
 
     sources_file: SourcesFile
     arrivals: Arrivals
@@ -23,10 +23,13 @@ class State:
     counts: dict[str, int]
     is_published: bool
     today: date
+    optional_is_known: bool = False
 
     @property
     def is_idle(self) -> bool:
-        return not self.arrivals.to_load and self.is_published
+        # An optional delivery that became overdue since is published too; a required one keeps all from it.
+        is_told = self.optional_is_known or not self.completeness.is_complete
+        return not self.arrivals.to_load and self.is_published and is_told
 
 
 def look(settings: Settings, now: datetime) -> State:
@@ -41,11 +44,14 @@ def look(settings: Settings, now: datetime) -> State:
             arrivals = find_arrivals(None, sources_file)
             return State(sources_file, arrivals, assess(sources_file, [], now), {}, False, today)
         warehouse = stack.enter_context(connected(settings, settings.warehouse, read_only=True))
+        completeness = assess(sources_file, current_loads(warehouse), now)
         return State(
             sources_file,
             find_arrivals(warehouse, sources_file),
-            assess(sources_file, current_loads(warehouse), now),
+            completeness,
             conservation(warehouse),
             settings.published_file.exists() and loads_hash(warehouse) == published_loads_hash(warehouse),
             today,
+            {shortfall.key for shortfall in completeness.shortfalls if not shortfall.is_required}
+            == optional_shortfalls(warehouse),
         )

@@ -6,15 +6,14 @@ result as soon as it is there mends that through SQLAlchemy's public hooks.
 
 from collections import deque
 
-from duckdb_sqlalchemy import Dialect
+from duckdb_sqlalchemy import Dialect, DuckDBExecutionContext
 from sqlalchemy.dialects import registry
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
-from sqlalchemy.engine.default import DefaultExecutionContext
 
 NAME = "duckdb_buffered"
 
 
-class _BufferedExecutionContext(DefaultExecutionContext):
+class _BufferedExecutionContext(DuckDBExecutionContext):
     def post_exec(self) -> None:
         super().post_exec()
         if self.cursor is not None and self.cursor.description is not None:

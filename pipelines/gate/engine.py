@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import great_expectations as gx
 from great_expectations.data_context import EphemeralDataContext
+from great_expectations.data_context.types.base import ProgressBarsConfig
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
@@ -37,8 +38,8 @@ _ROW_TRACING: dict[str, Any] = {
 class Judgement:
     """What one expectation said of the whole table.
 
-    `failing_rows` is a query of (batch_id, row_number, ...) over the judged table, None where it passed;
-    `severity` is critical or warning.
+    `failing_rows` is a query of (batch_id, row_number, ...) over the judged table, None where it passed or where
+    failures are not traced to rows; `severity` is critical or warning.
     """
 
     rule: str
@@ -54,7 +55,7 @@ _numbers = count()
 def _context() -> EphemeralDataContext:
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     return context
 
 
@@ -84,16 +85,25 @@ def _judge(
     # The context's stores refuse a name twice, and one process judges the same table of many files.
     name = f"{suite.name}-{next(_numbers)}"
     url = f"{DIALECT}:///{quote(str(database))}"
-    arguments = {"connect_args": {"read_only": read_only}, "poolclass": NullPool}
-    source = context.data_sources.add_sql(name, connection_string=url, kwargs=arguments)
-    batch = source.add_table_asset(table, table_name=table, schema_name=schema).add_batch_definition_whole_table("all")
+    arguments: dict[str, Any] = {"connect_args": {"read_only": read_only}, "poolclass": NullPool}
+    # The type stub of add_sql does not know kwargs, which its documentation gives.
+    source = context.data_sources.add_sql(name, connection_string=url, kwargs=arguments)  # type: ignore[call-arg]
+    try:
+        asset = source.add_table_asset(table, table_name=table, schema_name=schema)
+    except ConnectionError as error:
+        raise GateBrokenError(
+            f"suite {suite.name}: the table {table} cannot be read: {str(error).splitlines()[0]}",
+            f"see that the table is there, or remove expectations/{suite.name}.py with it",
+        ) from error
+    batch = asset.add_batch_definition_whole_table("all")
     copied = context.suites.add(gx.ExpectationSuite(name=name, expectations=_without_ids(suite)))
     # GX opens the file once per metric. While one connection stays open the others are free; afterwards none is left.
     with create_engine(url, **arguments).connect():
         result = gx.ValidationDefinition(name=name, data=batch, suite=copied).run(result_format=result_format)
+    is_traced = result_format.get("return_unexpected_index_query", False)
     found = {
-        str(outcome.expectation_config.description): _judgement(outcome, suite.name, table)
-        for outcome in result.results
+        judgement.rule: judgement
+        for judgement in (_judgement(outcome, suite.name, table, is_traced) for outcome in result.results)
     }
     return [found[str(expectation.description)] for expectation in suite.expectations]
 
@@ -103,7 +113,7 @@ def _without_ids(suite: gx.ExpectationSuite) -> list[Any]:
     return [expectation.copy(update={"id": None}) for expectation in suite.expectations]
 
 
-def _judgement(outcome: Any, suite: str, table: str) -> Judgement:
+def _judgement(outcome: Any, suite: str, table: str, is_traced: bool) -> Judgement:
     configuration = outcome.expectation_config
     rule = str(configuration.description)
     if _raised(outcome.exception_info):
@@ -112,15 +122,16 @@ def _judgement(outcome: Any, suite: str, table: str) -> Judgement:
             f"mend that expectation in expectations/{suite}.py; until then the gate stays closed",
         )
     failing_rows = None
-    if not outcome.success:
-        failing_rows = outcome.result.get("unexpected_index_query") or configuration.kwargs[
-            "unexpected_rows_query"
-        ].replace("{batch}", f'"{table}"')
-    return Judgement(rule, str(configuration.severity.value), bool(outcome.success), _plain(failing_rows))
-
-
-def _plain(query: str | None) -> str | None:
-    return query.strip().rstrip(";") if query else None
+    if is_traced and not outcome.success:
+        own_query = configuration.kwargs.get("unexpected_rows_query", "").replace("{batch}", f'"{table}"')
+        failing_rows = (outcome.result.get("unexpected_index_query") or own_query).strip().rstrip(";")
+        # A failure whose rows are not known would hold nothing back.
+        if not failing_rows:
+            raise GateBrokenError(
+                f"suite {suite}: “{rule}” failed, but the engine does not tell on which rows",
+                f"write it in expectations/{suite}.py as a rule over rows",
+            )
+    return Judgement(rule, str(configuration.severity.value), bool(outcome.success), failing_rows)
 
 
 def _raised(information: dict[str, Any] | None) -> bool:

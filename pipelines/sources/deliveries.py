@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -35,7 +36,7 @@ class Delivery:
     def slot(self) -> Slot:
         return (self.source.source_system, self.source.feed, self.delivery_date, self.part)
 
-    @property
+    @cached_property
     def batch_id(self) -> str:
         """Made of slot and content alone, so that the same delivery is the same batch in every home."""
         return hashlib.md5("\x1f".join((*map(str, self.slot), self.file_hash)).encode()).hexdigest()[:16]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import duckdb
 
-from pipelines.connections import identifier, literal
+from pipelines.connections import identifier, insert_rows, literal
 from pipelines.sources.configuration import Source
 from pipelines.sources.deliveries import Delivery
 from pipelines.sources.text_lines import read_lines
@@ -99,7 +99,12 @@ def _land_parquet(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: l
         gate.execute("create table landing (batch_id varchar, row_number bigint, _unparsed varchar, _record varchar)")
         return faults
     gate.execute("create or replace temp table paths (path varchar, batch_id varchar)")
-    gate.executemany("insert into paths values (?, ?)", [(str(d.path), d.batch_id) for d in readable])
+    insert_rows(
+        gate,
+        "insert into paths from rows",
+        ("path", "batch_id"),
+        [(str(delivery.path), delivery.batch_id) for delivery in readable],
+    )
     faulty = ", ".join(literal(batch_id) for batch_id in faults) or "''"
     gate.execute(
         f"""

@@ -1,4 +1,4 @@
-"""Every rule of every audited table passes a right file and fails the file that has its fault, and no other rule does."""
+"""Every rule of every audited table passes a right file, and alone fails the file that has its fault."""
 
 import importlib
 import shutil
@@ -29,7 +29,7 @@ create table marts.mart_rfm as
     select * from (values ('a', 1, 5, 3), ('b', null, null, null))
     as scores (customer_id, recency_score, frequency_score, monetary_score);
 create table marts.mart_lifetime_value as
-    select * from (values ('a', 0.0, 12.5, null), ('b', 1.0, null, 'no purchase'), ('c', null, null, 'too few'))
+    select * from (values ('a', 0.0::double, 12.5, null), ('b', 1.0, null, 'no purchase'), ('c', null, null, 'too few'))
     as customers (customer_id, probability_alive, expected_12_months_amount, expected_value_reason);
 """
 

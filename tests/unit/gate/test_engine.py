@@ -84,8 +84,17 @@ def test_quotes_colons_percents_and_patterns_in_a_rule_mean_what_they_say(
 def test_an_allowed_value_may_hold_a_quote_and_null_is_no_value(rows: Path) -> None:
     (judgement,) = judge(rows, "gate_rows", suite_of(one_of(column="word", value_set=["it's", "50%", "10:30"])))
     assert traced(rows, judgement) == {("two", 2)}
-    (judgement,) = judge(rows, "gate_rows", suite_of(one_of(column="number", value_set=[1, 2])))
+
+
+def test_a_missing_value_is_neither_inside_nor_outside_a_range(rows: Path) -> None:
+    (judgement,) = judge(rows, "gate_rows", suite_of(between(column="number", max_value=2)))
     assert traced(rows, judgement) == {("two", 1)}
+
+
+def test_a_failure_that_cannot_be_traced_to_rows_keeps_the_gate_closed(rows: Path) -> None:
+    rule = gxe.ExpectTableRowCountToEqual(value=3, description="three rows", severity="critical")
+    with pytest.raises(GateBrokenError, match="does not tell on which rows"):
+        judge(rows, "gate_rows", suite_of(rule))
 
 
 def test_all_failing_rows_are_traced_however_many_there_are(tmp_path: Path) -> None:

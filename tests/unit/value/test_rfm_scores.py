@@ -67,7 +67,7 @@ def scored_cdnow(warehouse: duckdb.DuckDBPyConnection, cdnow_master: pd.DataFram
 
 
 def test_where_half_the_customers_bought_once_the_empty_scores_are_named(scored_cdnow):
-    assert score(scored_cdnow) == "frequency leaves 2, 3 empty"
+    assert score(scored_cdnow) == "frequency leaves 2 empty"
     once = scored_cdnow.execute(
         "select count(*) from int_customer__recent_activity where frequency_count = 1"
     ).fetchall()[0][0]
@@ -108,39 +108,39 @@ def single_scores(warehouse: duckdb.DuckDBPyConnection, value: str, scores: str)
     return warehouse.execute(query).fetchall()[0][0]
 
 
-def test_frequencies_are_grouped_as_the_r_package_publishes_them(warehouse):
-    """995 customers with the cut points of package rfm's README, 4, 5, 6 and 8 (its cut is the quantile + 1)."""
-    published = {2: 100, 3: 168, 4: 187, 5: 176, 6: 120, 7: 124, 8: 60, 9: 60}
-    frequencies = pd.Series(published).repeat(list(published.values())).index.to_frame(name="frequency_count")
-    assert len(frequencies) == 995
-    assert [frequencies["frequency_count"].quantile(k / 5) + 1 for k in range(1, 5)] == [4, 5, 6, 8]
-    warehouse.register("frequencies", frequencies)
-    warehouse.execute("""
-        create table int_customer__recent_activity as
-        select
-            cast(row_number() over () as varchar) as customer_id,
-            row_number() over () as recency_days,
-            frequency_count,
-            cast(row_number() over () as decimal(18, 2)) as monetary_amount,
-            true as is_scored
-        from frequencies
-    """)
-    assert score(warehouse) is None
-    assert list(sizes(warehouse, "frequency").values()) == [268, 187, 176, 244, 120]
-
-
 @pytest.mark.parametrize(
-    ("measure", "values", "published"),
+    ("measure", "values", "published_cuts", "published_sizes"),
     [
-        # Values of 994 even steps from 0, moved so that each quantile + 1 is the published cut, and its neighbours
-        # tie or not as the published group sizes require.
+        (
+            "recency_days",
+            {114: 200, 180: 199, 296: 198, 297: 1, 481: 200, 900: 197},
+            [115, 181, 297.4, 482],
+            [197, 200, 199, 199, 200],
+        ),
+        ("frequency_count", {3: 268, 4: 187, 5: 176, 7: 244, 8: 120}, [4, 5, 6, 8], [268, 187, 176, 244, 120]),
         (
             "monetary_amount",
-            {250: 199, 255: 1, 381: 200, 505: 197, 506: 1, 600: 1, 665: 201, 900: 195},
+            {254: 199, 255: 1, 381: 200, 505: 197, 506: 1, 665: 202, 900: 195},
+            [255.8, 382, 506.4, 666],
             [200, 200, 198, 202, 195],
         ),
     ],
 )
-def test_money_is_grouped_as_the_r_package_publishes_it(warehouse, measure, values, published):
-    series = pd.Series(list(values)).repeat(list(values.values())).to_frame(name=measure)
-    assert len(series) == 995
+def test_groups_are_those_that_the_r_package_publishes(warehouse, measure, values, published_cuts, published_sizes):
+    """995 customers made so that the README of package rfm, whose cuts are quantiles + 1, would cut them as its own."""
+    customers = pd.Series(list(values)).repeat(list(values.values())).to_frame(name="measured")
+    cuts = [customers["measured"].quantile(fifth / 5) + 1 for fifth in range(1, 5)]
+    assert cuts == pytest.approx(published_cuts)
+    others = {"recency_days", "frequency_count", "monetary_amount"} - {measure}
+    warehouse.register("customers", customers)
+    warehouse.execute(f"""
+        create table int_customer__recent_activity as
+        select
+            cast(row_number() over () as varchar) as customer_id,
+            cast(measured as decimal(18, 2)) as {measure},
+            {", ".join(f"cast(0 as decimal(18, 2)) as {other}" for other in sorted(others))},
+            true as is_scored
+        from customers
+    """)
+    score(warehouse)
+    assert list(sizes(warehouse, measure.split("_")[0]).values()) == published_sizes

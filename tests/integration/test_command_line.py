@@ -1,0 +1,191 @@
+"""The command as a person meets it: help, exit codes, errors that name cause and remedy, backfill, status, doctor."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from pipelines.errors import EXIT_CODE_MEANINGS
+
+from .homes import Home
+
+COMMANDS = ("init", "simulate", "run", "backfill", "publish", "status", "ui", "doctor")
+
+
+def test_every_command_has_help_with_an_example(copy):
+    overview = copy.succeed("--help")
+    # One process asks for all of them, because each start takes as long as the answer.
+    program = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom pipelines.command_line import app\n"
+        "for name in sys.argv[1:]: print('@@' + name, CliRunner().invoke(app, [name, '--help']).output)\n"
+    )
+    listed = set(re.findall(r"^│ ([a-z]+) ", overview.split("Commands", 1)[1], re.MULTILINE))
+    assert listed == set(COMMANDS)
+    helps = copy.python(program, *COMMANDS).stdout.split("@@")[1:]
+    assert len(helps) == len(COMMANDS)
+    for name, text in zip(COMMANDS, helps, strict=True):
+        assert text.startswith(name)
+        assert f"Example: crmdw {name}" in text
+
+
+def test_the_help_documents_every_exit_code(copy):
+    text = " ".join(copy.succeed("--help").split())
+    for code, meaning in EXIT_CODE_MEANINGS.items():
+        assert f"{code.value} {meaning}" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ("format: csv", "format: cvs", "format"),
+        ("codec: cp949", "codec: cp-korea", "codec"),
+        ("customer_key: 고객번호", "custmer_key: 고객번호", "custmer_key"),
+    ],
+)
+def test_a_wrong_sources_file_ends_with_2_and_names_file_and_line(copy, before, after, named):
+    text = copy.sources_file.read_text(encoding="utf-8")
+    line = text[: text.index(before)].count("\n") + 1
+    copy.sources_file.write_text(text.replace(before, after, 1), encoding="utf-8")
+    done = copy.crmdw("run")
+    assert done.returncode == 2, done.stderr
+    assert f"{copy.sources_file}:{line}: " in done.stderr
+    assert named in done.stderr
+    assert "Remedy: mend these lines" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_error_has_a_traceback_only_when_it_is_asked_for(copy):
+    copy.sources_file.unlink()
+    done = copy.crmdw("run")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "there is no sources file" in done.stderr
+    assert "Traceback" in copy.crmdw("--verbose", "run").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (("backfill", "--from", "2024-02-01", "--to", "2024-01-01"), "--to 2024-01-01 is before --from 2024-02-01"),
+        (("backfill", "--from", "2024-01-01", "--to", "2024-01-01", "--feed", "calls"), "there is no such feed"),
+        (("simulate", "--customers", "60"), "it is there already"),
+    ],
+)
+def test_a_wrong_argument_ends_with_2_and_touches_nothing(copy, arguments, cause):
+    before = copy.published_state()
+    done = copy.crmdw(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert cause in done.stderr
+    assert "Remedy: " in done.stderr
+    assert copy.published_state() == before
+
+
+_HOLD = """
+import sys
+from pipelines.lock import writing
+from pipelines.settings import Settings
+with writing(Settings.from_environment(), "crmdw backfill"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_home_that_another_command_holds_ends_with_7_and_names_the_holder(copy):
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=copy.environment()
+    ) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        done = {name: copy.crmdw(name) for name in ("run", "doctor")}
+        holder.stdin.close()
+    assert done["run"].returncode == 7
+    assert f"“crmdw backfill” (process {holder.pid}) is writing to this home" in done["run"].stderr
+    assert "--wait SECONDS" in done["run"].stderr
+    assert f"process {holder.pid}" in done["doctor"].stdout
+    assert copy.crmdw("run").returncode == 0, "the lock ends with its holder"
+
+
+def test_a_warehouse_that_another_program_has_open_ends_with_7_and_names_its_process(copy):
+    with duckdb.connect(str(copy.warehouse)):
+        done = copy.crmdw("run")
+    assert done.returncode == 7, done.stderr
+    assert f"{copy.warehouse}: the file is open in another program, process {os.getpid()}" in done.stderr
+    assert "close it there" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_overdue_required_file_ends_with_3_and_names_what_is_expected_where(copy):
+    copy.end_never("branch__transactions")
+    before = copy.published_state()
+    done = copy.crmdw("run", "--today", "2024-02-03")
+    assert done.returncode == 3, done.stderr
+    for day in ("2024-02-01", "2024-02-02"):
+        assert f"branch branch__transactions: the delivery for {day} is overdue" in done.stderr
+    assert "2024-02-03" not in done.stderr, "today's delivery is due tomorrow"
+    assert "inbox/branch/transactions_{date:%Y%m%d}.csv" in done.stderr
+    assert "Remedy: deliver" in done.stderr
+    assert copy.published_state() == before
+
+
+@pytest.fixture(scope="module")
+def backfilled(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Three days of transactions loaded again; the source of one of them is gone since."""
+    home = built.copied_to(tmp_path_factory.mktemp("backfilled") / "home")
+    home.inbox_file("branch/transactions_20240111.csv").unlink()
+    days = ("--from", "2024-01-10", "--to", "2024-01-12")
+    home.succeed("backfill", *days, "--feed", "branch__transactions")
+    return home
+
+
+def test_a_backfill_loads_its_range_of_its_feed_again_and_nothing_else(built, backfilled):
+    rows = backfilled.ask("select feed, delivery_date::varchar, batch_id, run_id, rows_loaded from ledger.loads")
+    old = {tuple(row[:3]): row[3:] for row in built.ask(
+        "select feed, delivery_date::varchar, batch_id, run_id, rows_loaded from ledger.loads"
+    )}
+    assert {tuple(row[:3]) for row in rows} == set(old), "the batches are the same"
+    again = sorted(row[:2] for row in rows if row[3] != old[tuple(row[:3])][0])
+    assert again == [("branch__transactions", f"2024-01-{day}") for day in (10, 11, 12)]
+    assert all(row[4] == old[tuple(row[:3])][1] for row in rows)
+
+
+def test_a_backfill_gives_the_same_content(built, backfilled):
+    assert backfilled.ask("select count(*) from ledger.publications") == [(2,)]
+    assert backfilled.content_hash() == built.content_hash()
+
+
+def test_status_shows_what_is_loaded_what_waits_and_what_is_missing(copy):
+    before = copy.published_state()
+    waiting = copy.inbox_file("branch/transactions_20240121.csv")
+    waiting.write_bytes(waiting.read_bytes() + waiting.read_bytes().splitlines(keepends=True)[-1])
+    copy.end_never("call_center__calls")
+    text = copy.succeed("status", "--today", "2024-02-03")
+    assert re.search(r"branch__transactions\W+branch\W+\d+\W+0\W+2024-01-0\d\W+2024-01-31\W+\d+\W+1\b", text)
+    assert "complete to 2024-01-31; 1 deliveries waiting" in text
+    assert re.search(r"read [\d,]+ = loaded [\d,]+ \+ quarantined 2 \+ duplicate 1 \+ unchanged 0 \+ blocked 0", text)
+    assert "optional, missing or refused: call_center call_center__calls: the delivery for 2024-02-01 is overdue" in text
+    assert copy.published_state() == before
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_good_home(copy):
+    text = copy.succeed("doctor")
+    assert "fault" not in text
+    for part in ("duckdb", "great-expectations", "mode 700", "nobody is writing", "13 sources", "crm.duckdb"):
+        assert part in text
+
+
+def test_the_doctor_finds_a_stray_log_an_open_home_and_a_source_without_files(copy):
+    copy.published.with_name("crm.duckdb.wal").write_bytes(b"log")
+    copy.folder.chmod(0o755)
+    text = copy.sources_file.read_text(encoding="utf-8")
+    copy.sources_file.write_text(text.replace("branch/transactions_", "elsewhere/transactions_"), encoding="utf-8")
+    done = copy.crmdw("doctor")
+    assert done.returncode == 1
+    faults = [line for line in done.stdout.splitlines() if line.startswith("fault")]
+    assert len(faults) == 3
+    assert any("mode 755" in fault for fault in faults)
+    assert any("crm.duckdb.wal: a program opened the published file for writing" in fault for fault in faults)
+    assert any("branch__transactions from branch: 0 files fit" in fault for fault in faults)
+    assert done.stdout.count("Remedy: ") == 3

@@ -1,0 +1,61 @@
+"""The dbt project by itself: its unit tests hold in every time zone, and dbt has nothing to say against it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .homes import PROJECT_ROOT, Home
+
+
+def _dbt(home: Home, *arguments: str, zone: str = "Asia/Seoul") -> subprocess.CompletedProcess[str]:
+    flags = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
+    return subprocess.run(
+        [str(Path(sys.executable).parent / "dbt"), *arguments, *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=home.folder,
+        env=home.environment(
+            CRMDW_TIME_ZONE=zone,
+            CRMDW_CURRENCY="KRW",
+            # Zone and currency are read while parsing, so each zone parses for itself.
+            DBT_TARGET_PATH=str(home.folder / "dbt" / zone.replace("/", "-")),
+            DBT_LOG_PATH=str(home.folder / "dbt" / "logs"),
+        ),
+    )
+
+
+@pytest.mark.parametrize("zone", ["Asia/Seoul", "America/New_York"])
+def test_the_unit_tests_of_the_models_hold_in(zone, copy):
+    done = _dbt(copy, "build", "--select", "resource_type:unit_test", "--show-all-deprecations", zone=zone)
+    assert done.returncode == 0, done.stdout
+    results = json.loads((copy.folder / "dbt" / zone.replace("/", "-") / "run_results.json").read_text())["results"]
+    assert len(results) > 20
+    assert {result["status"] for result in results} == {"pass"}
+    assert "Deprecat" not in done.stdout, done.stdout
+
+
+def test_a_run_s_dbt_log_holds_neither_a_warning_nor_a_deprecation(built):
+    log = (built.folder / "dbt" / "last_run.log").read_text(encoding="utf-8")
+    assert "WARN=0 ERROR=0" in log
+    assert [line for line in log.splitlines() if "deprecat" in line.lower() or "[WARNING]" in line] == []
+
+
+def test_every_model_has_a_description_and_every_published_column_too(built):
+    manifest = json.loads((built.folder / "dbt" / "manifest.json").read_text(encoding="utf-8"))
+    models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+    assert [name for name, node in models.items() if not node["description"]] == []
+    published = {node["name"] for node in models.values() if node["schema"] in ("core", "marts")}
+    columns = built.ask_published("select table_name, column_name from duckdb_columns() where not internal")
+    assert {table for table, _ in columns} == published
+    undescribed = [
+        f"{table}.{column}"
+        for table, column in columns
+        if not models[table]["columns"].get(column, {}).get("description")
+    ]
+    assert undescribed == []

@@ -1,0 +1,129 @@
+"""What a run leaves behind: equal content however the days were split, nothing where nothing is new, no open file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .homes import Home, copied_inbox, simulated
+
+# Tells at every report which DuckDB files the process has open, and at some of them whether another process may
+# open the warehouse for writing. While dbt builds, dbt has it, so nobody probes then.
+_WATCH = """
+import json, os, subprocess, sys
+from pathlib import Path
+from pipelines.progress import listen
+
+OPENS = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('select 42')"
+WAREHOUSE = os.environ["CRMDW_HOME"] + "/warehouse.duckdb"
+
+def watch(step, message):
+    handles = Path("/proc/self/fd")
+    links = [os.readlink(handle) for handle in handles.iterdir() if handle.is_symlink()] if handles.exists() else []
+    held = [link for link in links if ".duckdb" in link]
+    fault = None
+    steps = ("branch__transactions", "ledger", "candidate", "publish")
+    if step in steps or message == "starting dbt":
+        done = subprocess.run([sys.executable, "-c", OPENS, WAREHOUSE], capture_output=True, text=True)
+        fault = done.stderr if done.returncode else ""
+    with open(os.environ["WATCHED"], "a") as file:
+        file.write(json.dumps([step, message, held, fault]) + chr(10))
+
+listen(watch)
+"""
+
+
+@pytest.fixture(scope="module")
+def in_two_runs(built: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, list[list]]:
+    """A fresh home with the inputs of the built one, of which the first half is run first; and what was watched."""
+    folder = tmp_path_factory.mktemp("two_runs")
+    whole = simulated(folder / "whole")
+    home = copied_inbox(whole, folder / "home")
+    watched = folder / "watched.jsonl"
+    late = [file for file in _files(whole) if _day(file) > "20240115"]
+    for files, arguments in (
+        ([file for file in _files(whole) if file not in late], ("run", "--today", "2024-01-15")),
+        (late, ("run",)),
+    ):
+        for file in files:
+            target = home.folder / file.relative_to(whole.folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, target)
+        home.succeed(*arguments, preamble=_WATCH if files is late else "", WATCHED=str(watched))
+    return home, [json.loads(line) for line in watched.read_text().splitlines()]
+
+
+def _files(home: Home) -> list[Path]:
+    return sorted(file for file in (home.folder / "inbox").rglob("*") if file.is_file())
+
+
+def _day(file: Path) -> str:
+    return file.stem.rsplit("_", 1)[1].replace("-", "")
+
+
+def test_two_fresh_homes_publish_equal_content_however_the_days_were_split(built, in_two_runs):
+    home, _ = in_two_runs
+    hashes = [row[0] for row in home.ask("select content_hash from ledger.publications order by published_at")]
+    assert len(hashes) == 2
+    assert hashes[1] == built.content_hash()
+    assert hashes[0] != hashes[1], "half of the month is not the month"
+
+
+def test_the_first_half_was_published_with_its_own_complete_date(in_two_runs):
+    home, _ = in_two_runs
+    dates = home.ask("select complete_date::varchar from ledger.publications order by published_at")
+    assert dates == [("2024-01-15",), ("2024-01-31",)]
+
+
+def test_every_row_that_was_read_is_accounted_for(built):
+    rows = built.ask(
+        "select sum(rows_read), sum(rows_loaded), sum(rows_quarantined), sum(rows_duplicate), sum(rows_unchanged) "
+        "from ledger.loads where is_current"
+    )
+    read, loaded, quarantined, duplicate, unchanged = rows[0]
+    assert read == loaded + quarantined + duplicate + unchanged
+    assert (quarantined, duplicate) == (2, 1), "the three dirty rows of the inbox"
+    assert built.ask("select count(*) from quarantine.rows") == [(2,)]
+
+
+def test_no_report_of_a_run_finds_a_duckdb_file_open_in_its_process(in_two_runs):
+    _, watched = in_two_runs
+    steps = {step for step, *_ in watched}
+    assert {"branch__transactions", "ledger", "models", "candidate", "publish"} <= steps
+    assert [line for line in watched if line[2]] == []
+
+
+def test_another_process_can_open_the_warehouse_between_gate_dbt_audit_and_publish(in_two_runs):
+    _, watched = in_two_runs
+    probed = {(step, message.split(" ")[0]): fault for step, message, _, fault in watched if fault is not None}
+    for moment in (
+        ("branch__transactions", "gating"),
+        ("branch__transactions", "writing"),
+        ("ledger", "checking"),
+        ("models", "starting"),
+        ("candidate", "copying"),
+        ("candidate", "auditing"),
+        ("publish", "putting"),
+    ):
+        assert probed[moment] == "", f"{moment}: {probed[moment]}"
+
+
+_MODULES = """
+import atexit, json, os, sys
+atexit.register(lambda: open(os.environ["MODULES"], "w").write(json.dumps(sorted(sys.modules))))
+"""
+
+
+def test_a_run_with_nothing_new_imports_neither_engine_and_changes_nothing(copy, tmp_path):
+    before, runs = copy.published_state(), sorted(str(file) for file in (copy.folder / "dagster").rglob("*"))
+    printed = copy.succeed("run", preamble=_MODULES, MODULES=str(tmp_path / "modules.json"))
+    assert "Nothing new and nothing overdue; complete to 2024-01-31." in printed
+    imported = {name.split(".")[0] for name in json.loads((tmp_path / "modules.json").read_text())}
+    assert "duckdb" in imported
+    assert not imported & {"dagster", "great_expectations", "dbt", "pandas"}
+    assert copy.published_state() == before
+    assert sorted(str(file) for file in (copy.folder / "dagster").rglob("*")) == runs
+    assert copy.ask("select count(*) from ledger.publications") == [(1,)]
