@@ -40,6 +40,7 @@ from pipelines.sources.configuration import load_sources_file
 warnings.filterwarnings("ignore", category=BetaWarning)
 
 # Tags of a run. A run that lacks MODE was launched from Dagster's own pages for some partitions: a repair.
+# FEED tells whoever reads the run's page that one feed was selected.
 MODE_TAG = "crmdw/mode"
 FEED_TAG = "crmdw/feed"
 NOW_TAG = "crmdw/now"
@@ -49,6 +50,7 @@ PARTITION_TAG = "dagster/partition"
 
 CANDIDATE = AssetKey(["published", "candidate"])
 PUBLISHED = AssetKey(["published", "crm"])
+DELIVERIES = AssetKey("deliveries")
 COMPANY = AssetKey(["ledger", "company"])
 LEDGER = [COMPANY, AssetKey(["ledger", "loads"]), AssetKey(["ledger", "shortfalls"])]
 
@@ -122,9 +124,6 @@ def feed_asset(feed: Feed) -> AssetsDefinition:
         check_specs=[AssetCheckSpec("gate", asset=key, description="Great Expectations suite and tolerance.")],
     )
     def load(context: AssetExecutionContext, home: Home) -> Iterator[MaterializeResult | AssetCheckResult]:
-        wanted = context.run.tags.get(FEED_TAG)
-        if wanted not in (None, feed.name):
-            return
         report(feed.name, "looking for deliveries")
         result = load_feed(
             home.settings,

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from pipelines.errors import EXIT_CODE_MEANINGS, UsageError, WarehouseError
 from pipelines.settings import Settings
@@ -33,6 +33,9 @@ app = typer.Typer(
 )
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
+
+Show = Callable[..., None]
+"""Called with a step, a message and, where it is known, the share of the work that is done."""
 
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
 Wait = Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for another command to end.")]
@@ -99,7 +102,7 @@ def simulate(
             start.date(),
             end.date(),
             seed,
-            lambda step, share: show("simulate", f"{step} {share:.0%}"),
+            lambda step, share: show("simulate", step, share),
         )
     size = f"{rows['rows']:,} rows, {rows['dirty_rows']:,} of them dirty, in {rows['files']:,} files"
     console.print(f"Simulated {size}: {folder}", soft_wrap=True)
@@ -135,7 +138,7 @@ def run(wait: Wait = 0, today: Today = None) -> None:
             prepare(settings)
             from pipelines.jobs import run_tags  # noqa: PLC0415
 
-            _run_job(settings, run_tags(state, now), show)
+            _run_job(settings, run_tags(state.delivery_days, now), show)
     _show_summary(settings, started)
 
 
@@ -279,12 +282,20 @@ def _now(settings: Settings, today: datetime | None) -> datetime:
     return datetime.combine(today.date(), datetime.max.time(), zone)
 
 
-def _run_job(settings: Settings, tags: dict[str, str], show: Callable[[str, str], None], load: bool = True) -> None:
+def _run_job(settings: Settings, tags: dict[str, str], show: Show, load: bool = True) -> None:
     show("start", "starting Dagster")
     from pipelines.progress import listen  # noqa: PLC0415
-    from pipelines.run import run_job  # noqa: PLC0415
+    from pipelines.run import run_job, step_names  # noqa: PLC0415
 
-    listen(show)
+    steps = step_names(load)
+    done: list[str] = []
+
+    def show_share(step: str, message: str) -> None:
+        if step not in done:
+            done.append(step)
+        show(step, message, (len(done) - 1) / len(steps))
+
+    listen(show_share)
     run_job(settings, tags, load)
 
 
@@ -297,25 +308,26 @@ def _show_summary(settings: Settings, started: float) -> None:
 class _progress:  # noqa: N801 (used as a function)
     """A line that moves on a terminal, and one plain line per step elsewhere."""
 
-    def __enter__(self) -> Callable[[str, str], None]:
+    def __enter__(self) -> Show:
         self._display = Progress(
             SpinnerColumn(),
-            TextColumn("{task.fields[step]:<28}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[step]:<26}"),
             TextColumn("{task.description}"),
             TimeElapsedColumn(),
             console=errors,
             transient=True,
         )
-        self._task = self._display.add_task("", step="")
+        self._task = self._display.add_task("", step="", total=1.0)
         self._step = ""
         self._started = time.monotonic()
         if errors.is_terminal:
             self._display.start()
         return self._show
 
-    def _show(self, step: str, message: str) -> None:
+    def _show(self, step: str, message: str, share: float = 0.0) -> None:
         if errors.is_terminal:
-            self._display.update(self._task, step=step, description=message)
+            self._display.update(self._task, step=step, description=message, completed=share)
         if step != self._step:
             self._step = step
             if not errors.is_terminal:

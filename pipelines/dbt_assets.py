@@ -7,14 +7,18 @@ from typing import Any
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
+from pipelines.content_hash import PUBLISHED_SCHEMAS
 from pipelines.progress import report
 
 
 class _Translator(DagsterDbtTranslator):
-    """Groups models by their folder, as people look for them."""
+    """Groups models by topic: staging, then the folders of intermediate and marts. No two groups feed each other."""
 
     def get_group_name(self, dbt_resource_props: Any) -> str | None:
-        return {"seed": "seeds"}.get(dbt_resource_props["resource_type"], dbt_resource_props["fqn"][1])
+        if dbt_resource_props["resource_type"] == "seed":
+            return "seeds"
+        layer, topic = dbt_resource_props["fqn"][1:3]
+        return layer if layer == "staging" else topic
 
 
 def models_asset(manifest: Path) -> AssetsDefinition:
@@ -35,7 +39,7 @@ def models_asset(manifest: Path) -> AssetsDefinition:
 
 def published_models(models: AssetsDefinition) -> list[AssetKey]:
     """The keys of the models whose tables are published."""
-    return sorted(key for key in models.keys if models.group_names_by_key[key] == "marts")
+    return sorted(key for key in models.keys if key.path[0] in PUBLISHED_SCHEMAS)
 
 
 def _finished(event: Any) -> str | None:

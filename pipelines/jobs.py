@@ -1,6 +1,6 @@
 """What runs when: the one job, its schedule, and the sensor for arriving files. Logic lives in the assets."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from dagster import (
     AssetSelection,
@@ -21,7 +21,7 @@ from dagster import (
 from pipelines.assets import MODE_TAG, NOW_TAG, RANGE_END_TAG, RANGE_START_TAG
 from pipelines.errors import LockedError
 from pipelines.settings import Settings
-from pipelines.state import State, look
+from pipelines.state import look
 
 JOB_NAME = "warehouse"
 
@@ -33,15 +33,13 @@ warehouse_job = define_asset_job(
 )
 
 
-def run_tags(state: State, now: datetime) -> dict[str, str]:
-    """The tags of a run over all that has arrived: its delivery dates become Dagster's partitions."""
-    days = [delivery.delivery_date for delivery in state.arrivals.to_load]
-    first, last = (min(days), max(days)) if days else (state.today, state.today)
+def run_tags(days: list[date], now: datetime) -> dict[str, str]:
+    """The tags of a run over all that has arrived; the delivery dates `days` become Dagster's partitions."""
     return {
         MODE_TAG: "run",
         NOW_TAG: now.isoformat(),
-        RANGE_START_TAG: first.isoformat(),
-        RANGE_END_TAG: last.isoformat(),
+        RANGE_START_TAG: min(days, default=now.date()).isoformat(),
+        RANGE_END_TAG: max(days, default=now.date()).isoformat(),
     }
 
 
@@ -57,10 +55,14 @@ def morning_schedule(time_zone: str) -> ScheduleDefinition:
     )
     def every_morning(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
         now = context.scheduled_execution_time
-        state = look(Settings.from_environment(), now)
+        try:
+            state = look(Settings.from_environment(), now)
+        except LockedError:
+            # Whoever is writing may not load what has arrived meanwhile: the run waits for its turn.
+            return RunRequest(run_key=now.isoformat(), tags=run_tags([], now))
         if state.is_idle and state.completeness.is_complete:
             return SkipReason("nothing new and nothing overdue")
-        return RunRequest(run_key=now.isoformat(), tags=run_tags(state, now))
+        return RunRequest(run_key=now.isoformat(), tags=run_tags(state.delivery_days, now))
 
     return every_morning
 
@@ -83,6 +85,6 @@ def arrival_sensor() -> SensorDefinition:
         if not state.arrivals.to_load:
             return SkipReason("nothing new")
         key = "-".join(sorted(delivery.batch_id for delivery in state.arrivals.to_load)[:50])
-        return RunRequest(run_key=f"{len(state.arrivals.to_load)}-{key}", tags=run_tags(state, now))
+        return RunRequest(run_key=f"{len(state.arrivals.to_load)}-{key}", tags=run_tags(state.delivery_days, now))
 
     return arriving_files

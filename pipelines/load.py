@@ -99,7 +99,9 @@ def _work(
     again: list[Delivery] = []
     if reload:
         # A source file that is gone is replayed from the archive.
-        again = archived_deliveries(warehouse, sources_file, feed.name, dates.first, dates.last)
+        # What follows a snapshot is compared with it, so later ones are loaded anew too.
+        last = None if feed.brings == "snapshot" else dates.last
+        again = archived_deliveries(warehouse, sources_file, feed.name, dates.first, last)
     elif feed.brings == "snapshot" and deliveries:
         # What is unchanged depends on the snapshot before: a late one makes the later ones be compared anew.
         first = min(delivery.delivery_date for delivery in deliveries.values())
@@ -294,8 +296,8 @@ def _write(settings: Settings, gate_file: Path, feed: Feed, deliveries: list[Del
             insert into {raw}
             select {columns}
             from gate.numbered as numbered
-            inner join buckets on numbered.batch_id = buckets.batch_id and numbered.row_number = buckets.row_number
-            where buckets.bucket = 'loaded'
+            anti join (from buckets where bucket <> 'loaded') as others
+                on numbered.batch_id = others.batch_id and numbered.row_number = others.row_number
             """
         )
         _write_ledger(warehouse, feed, run_id)

@@ -116,10 +116,13 @@ def audit_candidate(settings: Settings) -> list[Verdict]:
         connection.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
         connection.execute(f"attach {literal(candidate)} as candidate (read_only)")
         tables = published_tables(connection, "warehouse")
-        differing = [
+        copied = published_tables(connection, "candidate")
+        differing = [f"{schema}.{table} is not there" for schema, table in tables if (schema, table) not in copied]
+        differing += [
             f"{schema}.{table} differs from the warehouse's"
             for schema, table in tables
-            if copy_hash(connection, "candidate", schema, table) != copy_hash(connection, "warehouse", schema, table)
+            if (schema, table) in copied
+            and copy_hash(connection, "candidate", schema, table) != copy_hash(connection, "warehouse", schema, table)
         ]
     verdicts = [Verdict("equals_warehouse", len(tables), differing)]
     for name in audited_tables():

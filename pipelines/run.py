@@ -1,14 +1,13 @@
 """Runs the one Dagster job in this process, and turns what stopped it into an error a person can act on."""
 
 import re
-from collections.abc import Iterable
 from contextlib import redirect_stdout
 from typing import Any
 
 from dagster import DagsterInstance
 
 from pipelines import errors
-from pipelines.assets import CANDIDATE, COMPANY, LEDGER, PUBLISHED
+from pipelines.assets import CANDIDATE, COMPANY, DELIVERIES, FEED_TAG, LEDGER, PUBLISHED, feed_key
 from pipelines.contracts import feeds
 from pipelines.definitions import defs, models
 from pipelines.errors import AuditError, BuildError, IncompleteError, WarehouseError
@@ -19,12 +18,16 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def run_job(settings: Settings, tags: dict[str, str], load: bool = True) -> str:
-    """Run the job under `tags` and return its run id; without `load`, only build, audit and publish.
+    """Run the job under `tags` and return its run id; with FEED_TAG, load that feed alone; without `load`, none.
 
     Raises the WarehouseError that stopped it, and RuntimeError for a fault of the program itself.
     """
     job = defs.resolve_job_def(JOB_NAME)
-    selection = None if load else [*LEDGER, *models.keys, CANDIDATE, PUBLISHED]
+    # Other feeds are left out of the selection: a step that ran without a result would skip all that hang on it.
+    feed = tags.get(FEED_TAG)
+    loading = [DELIVERIES, feed_key(feeds()[feed])] if feed else []
+    whole = load and not feed
+    selection = None if whole else [*loading, *LEDGER, *models.keys, CANDIDATE, PUBLISHED]
     log = settings.dbt_target / "last_run.log"
     # What dbt prints belongs into a log: the command line shows progress instead.
     with DagsterInstance.get() as instance, log.open("w", encoding="utf-8") as file, redirect_stdout(file):
@@ -93,6 +96,6 @@ def _dbt_message(message: str) -> str:
     return "\n".join(lines[-20:])
 
 
-def step_names() -> Iterable[str]:
-    """The steps in the order in which they are run, for showing progress."""
-    return ["deliveries", *feeds(), "ledger", "models", "candidate", "publish"]
+def step_names(load: bool = True) -> list[str]:
+    """The steps that report progress, in the order in which they run."""
+    return [*(feeds() if load else []), "ledger", "models", "candidate", "publish"]

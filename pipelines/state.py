@@ -3,7 +3,6 @@
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from pipelines.completeness import Completeness, assess
 from pipelines.connections import connected
@@ -22,8 +21,12 @@ class State:
     completeness: Completeness
     counts: dict[str, int]
     is_published: bool
-    today: date
     optional_is_known: bool = False
+
+    @property
+    def delivery_days(self) -> list[date]:
+        """The delivery dates of what has arrived."""
+        return [delivery.delivery_date for delivery in self.arrivals.to_load]
 
     @property
     def is_idle(self) -> bool:
@@ -38,11 +41,10 @@ def look(settings: Settings, now: datetime) -> State:
     Raises SourcesFileError, and LockedError where another process is writing.
     """
     sources_file = load_sources_file(settings.sources_file)
-    today = now.astimezone(ZoneInfo(sources_file.company.time_zone)).date()
     with ExitStack() as stack:
         if not settings.warehouse.exists():
             arrivals = find_arrivals(None, sources_file)
-            return State(sources_file, arrivals, assess(sources_file, [], now), {}, False, today)
+            return State(sources_file, arrivals, assess(sources_file, [], now), {}, False)
         warehouse = stack.enter_context(connected(settings, settings.warehouse, read_only=True))
         completeness = assess(sources_file, current_loads(warehouse), now)
         return State(
@@ -51,7 +53,6 @@ def look(settings: Settings, now: datetime) -> State:
             completeness,
             conservation(warehouse),
             settings.published_file.exists() and loads_hash(warehouse) == published_loads_hash(warehouse),
-            today,
             {shortfall.key for shortfall in completeness.shortfalls if not shortfall.is_required}
             == optional_shortfalls(warehouse),
         )

@@ -1,59 +1,14 @@
-"""What tests of several folders share: a home of their own with a sources file, and a way to deliver files into it."""
+"""What tests of several folders share: homes that files can be delivered into and loaded."""
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
+from loading_home import Home
 
-from pipelines.connections import connected
-from pipelines.load import LoadResult, load_feed
 from pipelines.settings import Settings
-from pipelines.sources.configuration import SourcesFile, load_sources_file
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-
-
-@dataclass
-class Home:
-    """A home folder under test. `load` runs the real load with the real gate, without Dagster."""
-
-    settings: Settings
-    sources: list[dict[str, Any]] = field(default_factory=list)
-    company: dict[str, str] = field(default_factory=lambda: {"time_zone": "Asia/Seoul", "currency": "KRW"})
-
-    @property
-    def inbox(self) -> Path:
-        return self.settings.home / "inbox"
-
-    def deliver(self, name: str, content: str | bytes, codec: str = "utf-8") -> Path:
-        path = self.inbox / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode(codec))
-        return path
-
-    def add_source(self, feed: str, path: str, columns: dict[str, Any], **terms: Any) -> None:
-        source = {"feed": feed, "source_system": "branch", "path": f"inbox/{path}", "format": "csv", "columns": columns}
-        if "{date" in path:
-            source["start"] = "2024-01-01"
-        else:
-            source["delivery_date"] = "2024-01-31"
-        self.sources.append(source | terms)
-
-    def sources_file(self) -> SourcesFile:
-        content = {"version": 1, "company": self.company, "sources": self.sources}
-        self.settings.sources_file.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
-        return load_sources_file(self.settings.sources_file)
-
-    def load(self, feed: str, **options: Any) -> LoadResult:
-        return load_feed(self.settings, self.sources_file(), feed, "run", **options)
-
-    def rows(self, query: str, *parameters: Any) -> list[tuple]:
-        with connected(self.settings, self.settings.warehouse, read_only=True) as warehouse:
-            return warehouse.execute(query, list(parameters)).fetchall()
 
 
 @pytest.fixture(scope="session")

@@ -7,15 +7,27 @@ customers as (
 ),
 
 marts as (
-    select 'mart_rfm' as mart, customer_id from {{ ref('mart_rfm') }}
+    select
+        'mart_rfm' as mart,
+        customer_id
+    from {{ ref('mart_rfm') }}
     union all
-    select 'mart_lifetime_value' as mart, customer_id from {{ ref('mart_lifetime_value') }}
+    select
+        'mart_lifetime_value' as mart,
+        customer_id
+    from {{ ref('mart_lifetime_value') }}
 ),
 
 expected as (
-    select 'mart_rfm' as mart, customer_id from customers
+    select
+        'mart_rfm' as mart,
+        customer_id
+    from customers
     union all
-    select 'mart_lifetime_value' as mart, customer_id from customers
+    select
+        'mart_lifetime_value' as mart,
+        customer_id
+    from customers
 )
 
 select

@@ -1,5 +1,12 @@
 -- An expectation or a reason, never both and never neither; probabilities and counts within their limits.
-select *
+select
+    customer_id,
+    realised_amount,
+    expected_12_months_amount,
+    lifetime_value_amount,
+    probability_alive,
+    expected_purchase_count,
+    expected_value_reason
 from {{ ref('mart_lifetime_value') }}
 where
     (expected_12_months_amount is null) = (expected_value_reason is null)

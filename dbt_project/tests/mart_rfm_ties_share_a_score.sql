@@ -7,11 +7,23 @@ scored as (
 ),
 
 measured as (
-    select 'recency' as measure, -recency_days as measured_value, recency_score as score from scored
+    select
+        'recency' as measure,
+        -recency_days as measured_value,
+        recency_score as score
+    from scored
     union all
-    select 'frequency' as measure, frequency_count as measured_value, frequency_score as score from scored
+    select
+        'frequency' as measure,
+        frequency_count as measured_value,
+        frequency_score as score
+    from scored
     union all
-    select 'monetary' as measure, monetary_amount as measured_value, monetary_score as score from scored
+    select
+        'monetary' as measure,
+        monetary_amount as measured_value,
+        monetary_score as score
+    from scored
 ),
 
 ranges as (

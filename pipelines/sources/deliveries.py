@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.errors import SourcesFileError
 from pipelines.ledger import current_loads, known_files
 from pipelines.sources.configuration import Source, SourcesFile
 from pipelines.sources.path_pattern import PathPattern
@@ -71,17 +72,26 @@ def find_arrivals(
     """The deliveries of `feed` (None: all) dated within [first, last] that are new or changed; with `reload`, all.
 
     Without a warehouse everything is new. Known files are recognised by size and modification time, and not opened.
+    Raises SourcesFileError where two files are there for one slot: the second would silently replace the first.
     """
     known = known_files(warehouse) if warehouse else {}
     batches = {load.batch_id for load in current_loads(warehouse, feed)} if warehouse else set()
     to_load: list[Delivery] = []
     touched: list[Delivery] = []
+    slots: dict[Slot, Path] = {}
     for source in sources_file.sources:
         if feed not in (None, source.feed):
             continue
         for path, delivery_date, part in _files(source, sources_file.folder):
             if (first and delivery_date < first) or (last and delivery_date > last):
                 continue
+            other = slots.setdefault((source.source_system, source.feed, delivery_date, part), path)
+            if other != path:
+                raise SourcesFileError(
+                    f"{other} and {path} are both the delivery of {source.source_system} {source.feed} "
+                    f"for {delivery_date}",
+                    "give the two a {part} in their path, or another delivery date, or remove the one that is old",
+                )
             status = path.stat()
             seen = known.get((source.feed, source.source_system, str(path)))
             if not reload and seen and seen[:2] == (status.st_size, status.st_mtime_ns):

@@ -2,7 +2,7 @@
 
 Landing has batch_id, row_number (the line in a text file, the ordinal in a Parquet file), `_unparsed` (why a record
 could not be split into columns, else null), `_record` (such a record's text; in JSON Lines every record's) and the
-source's own columns. Nothing is dropped.
+source's own columns, under other names where they clash with these four. Nothing is dropped.
 """
 
 import csv
@@ -15,6 +15,9 @@ from pipelines.connections import identifier, insert_rows, literal
 from pipelines.sources.configuration import Source
 from pipelines.sources.deliveries import Delivery
 from pipelines.sources.text_lines import read_lines
+
+_SHOWN_CHARACTERS = 300
+_OWN_COLUMNS = ("batch_id", "row_number", "_unparsed", "_record")
 
 Faults = dict[str, str]
 """batch_id -> why the whole batch cannot be read."""
@@ -33,8 +36,13 @@ def source_expression(source: Source, column: str) -> str:
     """The SQL that reads a column of the source from a row of landing."""
     if source.format == "json_lines":
         path = "$" + "".join(f'."{part}"' for part in column.split("."))
-        return f"json_extract_string(_record, {literal(path)})"
-    return identifier(column)
+        return f"case when landing._unparsed is null then json_extract_string(landing._record, {literal(path)}) end"
+    return f"landing.{identifier(landed_name(column))}"
+
+
+def landed_name(column: str) -> str:
+    """The name in landing of a column of the source."""
+    return f"{column} of the source" if column.lower() in _OWN_COLUMNS else column
 
 
 def _land_csv(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery]) -> Faults:
@@ -42,7 +50,7 @@ def _land_csv(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[
     headers: dict[str, list[str]] = {delivery.batch_id: [] for delivery in deliveries}
     by_header: dict[tuple[str, ...], list[str]] = {}
     for batch_id, line in gate.execute("select batch_id, line from lines where row_number = 1").fetchall():
-        headers[batch_id] = [name.strip() for name in next(csv.reader([line], delimiter=source.delimiter), [])]
+        headers[batch_id] = _header(line, source.delimiter)
     faults: Faults = {}
     for delivery in deliveries:
         header = headers[delivery.batch_id]
@@ -82,6 +90,7 @@ def _land_json_lines(gate: duckdb.DuckDBPyConnection, source: Source, deliveries
 def _land_parquet(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery]) -> Faults:
     faults: Faults = {}
     readable: list[Delivery] = []
+    names: set[str] = set()
     for delivery in deliveries:
         try:
             columns = gate.execute("select * from read_parquet(?) limit 0", [str(delivery.path)]).description
@@ -92,8 +101,10 @@ def _land_parquet(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: l
                 "deliver it again, or set the right format in the sources file",
             )
             continue
-        if fault := _header_fault(source, delivery, [column[0] for column in columns or []]):
+        header = [column[0] for column in columns or []]
+        if fault := _header_fault(source, delivery, header):
             faults[delivery.batch_id] = fault
+        names.update(header)
         readable.append(delivery)
     if not readable:
         gate.execute("create table landing (batch_id varchar, row_number bigint, _unparsed varchar, _record varchar)")
@@ -106,6 +117,8 @@ def _land_parquet(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: l
         [(str(delivery.path), delivery.batch_id) for delivery in readable],
     )
     faulty = ", ".join(literal(batch_id) for batch_id in faults) or "''"
+    clashing = [name for name in sorted(names) if landed_name(name) != name]
+    renamed = ", ".join(f"{identifier(name)} as {identifier(landed_name(name))}" for name in clashing)
     gate.execute(
         f"""
         create table landing as
@@ -115,7 +128,7 @@ def _land_parquet(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: l
             case when paths.batch_id in ({faulty}) then 'the delivery''s columns are not the contract''s' end
                 as _unparsed,
             null::varchar as _record,
-            records.* exclude (filename, file_row_number),
+            records.* exclude (filename, file_row_number) {f"rename ({renamed})" if renamed else ""},
         from read_parquet(?, union_by_name = true, filename = true, file_row_number = true) as records
         inner join paths on records.filename = paths.path
         """,
@@ -138,6 +151,13 @@ def _read_text(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list
     gate.unregister("line_stream")
 
 
+def _header(line: str, delimiter: str) -> list[str]:
+    try:
+        return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+    except csv.Error:  # no header is as long as the reader's limit: some other file
+        return line.split(delimiter)
+
+
 def _split_csv(source: Source, header: tuple[str, ...], batches: list[str]) -> str:
     """Lines into fields. A record is one physical line, so that a stray quote spoils its own line and no other."""
     delimiter, count = source.delimiter, len(header)
@@ -150,8 +170,9 @@ def _split_csv(source: Source, header: tuple[str, ...], batches: list[str]) -> s
         "then replace(field[2:-2], '\"\"', '\"') else field end)"
     )
     columns = ", ".join(
-        f"case when unparsed is null then fields[{position}] end as {identifier(name)}"
+        f"case when unparsed is null then fields[{position}] end as {identifier(landed_name(name))}"
         for position, name in enumerate(header, 1)
+        if name  # a header that ends with a delimiter has a column without a name
     )
     chosen = ", ".join(literal(batch_id) for batch_id in batches)
     return f"""
@@ -186,15 +207,19 @@ def _unparsed_lines(batches: list[str], reason: str) -> str:
 
 
 def _header_fault(source: Source, delivery: Delivery, header: list[str]) -> str | None:
-    if not header:
+    if not any(header):
         return _fault(delivery, "the file is empty; even a day without rows has its header line", "deliver it again")
-    doubled = sorted({name for name in header if header.count(name) > 1})
+    # Names are told apart by more than their case nowhere in SQL.
+    folded = [name.casefold() for name in header if name]
+    doubled = sorted({name for name in header if folded.count(name.casefold()) > 1})
     if doubled:
         return _fault(delivery, f"row 1: the header names {', '.join(doubled)} twice", "deliver it with distinct names")
     missing = [name for name in source.source_columns if name not in header]
     if not missing:
         return None
-    cause = f"row 1: the columns {', '.join(missing)} are missing; the header is {', '.join(header)}"
+    shown = ", ".join(header)
+    shown = shown if len(shown) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "…"
+    cause = f"row 1: the columns {', '.join(missing)} are missing; the header is {shown}"
     if source.format == "csv" and (codec := _better_codec(source, delivery, missing)):
         return _fault(
             delivery,

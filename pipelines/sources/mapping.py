@@ -11,7 +11,7 @@ from pipelines.connections import identifier, literal
 from pipelines.contracts import Column, Feed, feeds
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Company, Mapping, Source
-from pipelines.sources.landing import source_expression
+from pipelines.sources.landing import landed_name, source_expression
 
 _UTC_OFFSET = "'.*[0-9]([zZ]|[+-][0-9]{2}:?[0-9]{2})$'"
 
@@ -40,7 +40,7 @@ def map_landing(gate: duckdb.DuckDBPyConnection, source: Source, company: Compan
     look_ups = [target for target in targets if target.mapping and target.mapping.look_up]
     if look_ups:
         _copy_looked_up(gate, look_ups, settings)
-    joins = "\n".join(_look_up_join(source, target) for target in look_ups)
+    joins = "\n".join(_look_up_join(source, target, landed_types) for target in look_ups)
     values = ",\n".join(
         f"case when landing._unparsed is null then {_value(source, target, landed_types)} end as {target.value}"
         for target in targets
@@ -69,9 +69,17 @@ def map_landing(gate: duckdb.DuckDBPyConnection, source: Source, company: Compan
                 landing._unparsed,
                 landing._record,
                 batches.delivery_date,
+                batches.delivery_ends_at,
                 {values}
             from landing
-            inner join batches on landing.batch_id = batches.batch_id
+            inner join (
+                select
+                    batch_id,
+                    delivery_date,
+                    timezone('UTC', timezone({literal(company.time_zone)}, (delivery_date + 1)::timestamp))
+                        as delivery_ends_at
+                from batches
+            ) as batches on landing.batch_id = batches.batch_id
             {joins}
         ), typed as (
             select
@@ -87,8 +95,7 @@ def map_landing(gate: duckdb.DuckDBPyConnection, source: Source, company: Compan
             row_number,
             md5(content) as row_hash,
             {columns},
-            timezone('UTC', timezone({literal(company.time_zone)}, (delivery_date + 1)::timestamp))
-                as delivery_ends_at,
+            delivery_ends_at,
             nullif(concat_ws(', ', {unreadable}), '') as unreadable_columns,
             contains(content, chr(65533)) as is_undecodable,
             _unparsed as unparsed,
@@ -153,9 +160,9 @@ def _value(source: Source, target: _Target, landed_types: dict[str, str]) -> str
 
 def _column(source: Source, name: str, landed_types: dict[str, str]) -> str:
     expression = source_expression(source, name)
-    if source.format != "json_lines" and name not in landed_types:
+    if source.format != "json_lines" and landed_name(name) not in landed_types:
         return "null::varchar"  # every batch in hand has a faulty header
-    if source.format == "json_lines" or landed_types[name] == "VARCHAR":
+    if source.format == "json_lines" or landed_types[landed_name(name)] == "VARCHAR":
         return f"nullif(trim({expression}), '')"
     return expression
 
@@ -165,7 +172,7 @@ def _value_type(target: _Target, landed_types: dict[str, str], source: Source) -
     if mapping and mapping.look_up:
         return feeds()[mapping.look_up].columns_by_name[mapping.take or ""].data_type.upper()
     if mapping and mapping.column and not mapping.values and source.format == "parquet":
-        return landed_types.get(mapping.column, "VARCHAR")
+        return landed_types.get(landed_name(mapping.column), "VARCHAR")
     return "VARCHAR"
 
 
@@ -224,7 +231,7 @@ def _copy_looked_up(gate: duckdb.DuckDBPyConnection, targets: list[_Target], set
     gate.execute("detach warehouse")
 
 
-def _look_up_join(source: Source, target: _Target) -> str:
+def _look_up_join(source: Source, target: _Target, landed_types: dict[str, str]) -> str:
     """Joins the latest row known on the delivery date, of the system whose numbering the row's key uses."""
     mapping = target.mapping
     assert mapping and mapping.look_up and mapping.match
@@ -233,7 +240,7 @@ def _look_up_join(source: Source, target: _Target) -> str:
     system = source.columns.get(companion or "")
     system_name = system.constant if system and system.constant else source.source_system
     conditions = " and ".join(
-        f"{table}.{identifier('match ' + theirs)} = {source_expression(source, own)}::varchar"
+        f"{table}.{identifier('match ' + theirs)} = ({_column(source, own, landed_types)})::varchar"
         for theirs, own in mapping.match.items()
     )
     return (

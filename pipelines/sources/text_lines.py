@@ -45,7 +45,7 @@ def _whole_lines(path: Path, codec: str) -> Iterator[str]:
     with path.open("rb") as file:
         while piece := file.read(_CHUNK_BYTES):
             text = decoder.decode(piece)
-            if is_first:
+            if is_first and text:
                 text, is_first = text.removeprefix("\ufeff"), False
             head, line_end, tail = text.rpartition("\n")
             if line_end:

@@ -142,9 +142,10 @@ def backfilled(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 def test_a_backfill_loads_its_range_of_its_feed_again_and_nothing_else(built, backfilled):
     rows = backfilled.ask("select feed, delivery_date::varchar, batch_id, run_id, rows_loaded from ledger.loads")
-    old = {tuple(row[:3]): row[3:] for row in built.ask(
-        "select feed, delivery_date::varchar, batch_id, run_id, rows_loaded from ledger.loads"
-    )}
+    old = {
+        tuple(row[:3]): row[3:]
+        for row in built.ask("select feed, delivery_date::varchar, batch_id, run_id, rows_loaded from ledger.loads")
+    }
     assert {tuple(row[:3]) for row in rows} == set(old), "the batches are the same"
     again = sorted(row[:2] for row in rows if row[3] != old[tuple(row[:3])][0])
     assert again == [("branch__transactions", f"2024-01-{day}") for day in (10, 11, 12)]
@@ -165,7 +166,9 @@ def test_status_shows_what_is_loaded_what_waits_and_what_is_missing(copy):
     assert re.search(r"branch__transactions\W+branch\W+\d+\W+0\W+2024-01-0\d\W+2024-01-31\W+\d+\W+1\b", text)
     assert "complete to 2024-01-31; 1 deliveries waiting" in text
     assert re.search(r"read [\d,]+ = loaded [\d,]+ \+ quarantined 2 \+ duplicate 1 \+ unchanged 0 \+ blocked 0", text)
-    assert "optional, missing or refused: call_center call_center__calls: the delivery for 2024-02-01 is overdue" in text
+    assert (
+        "optional, missing or refused: call_center call_center__calls: the delivery for 2024-02-01 is overdue" in text
+    )
     assert copy.published_state() == before
 
 

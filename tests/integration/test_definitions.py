@@ -1,4 +1,4 @@
-"""What Dagster is given: the job, its schedule and sensor, a check per feed and per dbt test, and what a run recorded."""
+"""What Dagster is given: the job, schedule and sensor, a check per feed and dbt test, and what a run recorded."""
 
 from __future__ import annotations
 

@@ -61,7 +61,9 @@ def _publish(settings: Settings) -> publish.Publication:
 def test_the_candidate_holds_the_published_tables_with_their_keys_and_comments(settings):
     assert build_candidate(settings) == {"core.dim_customer": 1000, "marts.mart_rfm": 1000}
     with duckdb.connect(str(candidate_file(settings)), read_only=True) as candidate:
-        tables = candidate.execute("select schema_name, table_name, comment from duckdb_tables() order by all").fetchall()
+        tables = candidate.execute(
+            "select schema_name, table_name, comment from duckdb_tables() order by all"
+        ).fetchall()
         assert tables == [
             ("core", "dim_customer", "One row per customer; it's dated."),
             ("marts", "mart_rfm", None),
@@ -69,7 +71,9 @@ def test_the_candidate_holds_the_published_tables_with_their_keys_and_comments(s
         assert candidate.execute("select view_name from duckdb_views() where not internal").fetchall() == []
         comments = candidate.execute("select column_name, comment from duckdb_columns() where comment is not null")
         assert comments.fetchall() == [("region", "Region, not the address")]
-        constraints = candidate.execute("select constraint_type from duckdb_constraints() where table_name = 'dim_customer'")
+        constraints = candidate.execute(
+            "select constraint_type from duckdb_constraints() where table_name = 'dim_customer'"
+        )
         assert {kind for (kind,) in constraints.fetchall()} == {"PRIMARY KEY", "NOT NULL"}
 
 
@@ -98,7 +102,9 @@ def test_a_candidate_that_differs_from_the_warehouse_fails_its_audit(settings, m
     build_candidate(settings)
     assert [verdict.faults for verdict in audit_candidate(settings)] == [[]]
     with duckdb.connect(str(candidate_file(settings))) as candidate:
-        candidate.execute("delete from marts.mart_rfm where customer_id = (select min(customer_id) from marts.mart_rfm)")
+        candidate.execute(
+            "delete from marts.mart_rfm where customer_id = (select min(customer_id) from marts.mart_rfm)"
+        )
     assert [verdict.faults for verdict in audit_candidate(settings)] == [
         ["marts.mart_rfm differs from the warehouse's"]
     ]
@@ -109,9 +115,7 @@ def test_a_candidate_that_lacks_a_table_fails_its_audit(settings, monkeypatch):
     build_candidate(settings)
     with duckdb.connect(str(candidate_file(settings))) as candidate:
         candidate.execute("drop table marts.mart_rfm")
-    faults = [fault for verdict in audit_candidate(settings) for fault in verdict.faults]
-    assert len(faults) == 1
-    assert "marts.mart_rfm" in faults[0]
+    assert [verdict.faults for verdict in audit_candidate(settings)] == [["marts.mart_rfm is not there"]]
 
 
 def test_a_publication_is_a_read_only_file_that_the_ledger_knows(settings):

@@ -8,5 +8,5 @@ def model(dbt, session):
     return expected_value_table(
         dbt.ref("int_customer__purchase_history"),
         dbt.ref("int_value_model__parameters"),
-        horizon_weeks=float(dbt.config.get("horizon_weeks")),
+        horizon_weeks=float(dbt.config.meta_get("horizon_weeks")),
     )

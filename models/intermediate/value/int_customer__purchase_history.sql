@@ -48,10 +48,10 @@ final as (
         histories.customer_id,
         histories.value_rule,
         cast(histories.repeat_purchase_count as bigint) as repeat_purchase_count,
-        {{ dbt.datediff('histories.first_purchase_date', 'histories.last_purchase_date', 'day') }} / cast(7 as double)
-            as last_purchase_weeks,
-        {{ dbt.datediff('histories.first_purchase_date', 'company.complete_date', 'day') }} / cast(7 as double)
-            as observed_weeks,
+        {{ days_between('histories.first_purchase_date', 'histories.last_purchase_date') }}
+        / cast(7 as double) as last_purchase_weeks,
+        {{ days_between('histories.first_purchase_date', 'company.complete_date') }}
+        / cast(7 as double) as observed_weeks,
         cast(histories.repeat_amount as double) / nullif(histories.repeat_purchase_count, 0)
             as mean_repeat_amount,
         histories.first_purchase_date,

@@ -35,8 +35,7 @@ realised as (
 
 -- Margin and net sale of different customers cannot be compared: one line without margin, and all get net sale.
 rule as (
-    select
-        case when sum(missing_margin_line_count) = 0 then 'margin' else 'net_sale' end as value_rule
+    select case when sum(missing_margin_line_count) = 0 then 'margin' else 'net_sale' end as value_rule
     from realised
 ),
 

@@ -59,8 +59,9 @@ final as (
         customers.customer_id,
         rule.monetary_rule,
         rule.initiation_rule,
-        cast({{ dbt.datediff('last_purchases.last_purchase_date', 'company.complete_date', 'day') }} as bigint)
-            as recency_days,
+        cast(
+            {{ days_between('last_purchases.last_purchase_date', 'company.complete_date') }} as bigint
+        ) as recency_days,
         cast(coalesce(recent.frequency_count, 0) as bigint) as frequency_count,
         cast(
             coalesce(

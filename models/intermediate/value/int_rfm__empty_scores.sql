@@ -6,35 +6,43 @@ scores as (
 ),
 
 measures as (
-    select 1 as position, 'recency' as measure
+    select
+        1 as measure_order,
+        'recency' as measure
     union all
-    select 2 as position, 'frequency' as measure
+    select
+        2 as measure_order,
+        'frequency' as measure
     union all
-    select 3 as position, 'monetary' as measure
+    select
+        3 as measure_order,
+        'monetary' as measure
+),
+
+five as (
+    select 1 as score
+    union all
+    select 2 as score
+    union all
+    select 3 as score
+    union all
+    select 4 as score
+    union all
+    select 5 as score
 ),
 
 possible as (
     select
-        measures.position,
+        measures.measure_order,
         measures.measure,
-        possible_scores.score
+        five.score
     from measures
-    cross join (
-        select 1 as score
-        union all
-        select 2
-        union all
-        select 3
-        union all
-        select 4
-        union all
-        select 5
-    ) as possible_scores
+    cross join five
 ),
 
 empty as (
     select
-        possible.position,
+        possible.measure_order,
         possible.measure,
         {{ dbt.listagg('cast(possible.score as ' ~ dbt.type_string() ~ ')', "', '", 'order by possible.score') }}
             as scores
@@ -43,13 +51,13 @@ empty as (
         on possible.measure = scores.measure and possible.score = scores.score
     where scores.customer_id is null
     group by
-        possible.position,
+        possible.measure_order,
         possible.measure
 ),
 
 final as (
     select
-        {{ dbt.listagg("measure || ' leaves ' || scores || ' empty'", "'; '", 'order by position') }}
+        {{ dbt.listagg("measure || ' leaves ' || scores || ' empty'", "'; '", 'order by measure_order') }}
             as empty_scores_note
     from empty
     -- Where nobody is scored, no measure is to blame.

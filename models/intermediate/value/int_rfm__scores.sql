@@ -7,21 +7,30 @@ recent_activity as (
 ),
 
 measured as (
-    select customer_id, 'recency' as measure, cast(recency_days as decimal(18, 2)) as measured_value
+    select
+        customer_id,
+        'recency' as measure,
+        cast(recency_days as decimal(18, 2)) as measured_value
     from recent_activity
     union all
-    select customer_id, 'frequency' as measure, cast(frequency_count as decimal(18, 2)) as measured_value
+    select
+        customer_id,
+        'frequency' as measure,
+        cast(frequency_count as decimal(18, 2)) as measured_value
     from recent_activity
     union all
-    select customer_id, 'monetary' as measure, monetary_amount as measured_value
+    select
+        customer_id,
+        'monetary' as measure,
+        monetary_amount as measured_value
     from recent_activity
 ),
 
 ranked as (
     select
         measured.*,
-        row_number() over (partition by measure order by measured_value) as place,
-        count(*) over (partition by measure) as customer_count
+        row_number() over (partition by measured.measure order by measured.measured_value) as place,
+        count(*) over (partition by measured.measure) as customer_count
     from measured
 ),
 

@@ -7,5 +7,5 @@ def model(dbt, session):
 
     return parameter_table(
         dbt.ref("int_customer__purchase_history"),
-        minimum_repeaters=int(dbt.config.get("minimum_repeaters")),
+        minimum_repeaters=int(dbt.config.meta_get("minimum_repeaters")),
     )
