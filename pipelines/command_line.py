@@ -130,8 +130,10 @@ def run(wait: Wait = 0, today: Today = None) -> None:
                 )
             _show_summary(settings, started)
             missing = len(state.completeness.optional)
-            overdue = f"{missing} optional deliveries are missing still, as published" if missing else "nothing overdue"
-            console.print(f"\nNothing new and {overdue}; complete to {state.completeness.complete_date}.")
+            rest = (
+                f"; optional deliveries missing still, as published: {missing}" if missing else " and nothing overdue"
+            )
+            console.print(f"\nNothing new{rest}; complete to {state.completeness.complete_date}.")
             return
         with _progress() as show:
             show("start", f"{len(state.arrivals.to_load):,} deliveries have arrived")

@@ -69,8 +69,11 @@ def assess(sources_file: SourcesFile, loads: list[Load], now: datetime) -> Compl
             if bound := _complete_until(source, good):
                 bounds.append(bound)
             latest += [max(good)] if good else []
-    # Sources that share feed and system each see the same refusal.
     complete_date = min(bounds, default=None) or min(latest, default=None)
+    starts = [source.start for source in sources_file.sources if source.terms.required and source.start]
+    if complete_date and complete_date < min(starts, default=complete_date):
+        complete_date = None
+    # Sources that share feed and system each see the same refusal.
     return Completeness(complete_date, list(dict.fromkeys(shortfalls)))
 
 
@@ -120,10 +123,11 @@ def _complete_until(source: Source, good: set[date]) -> date | None:
     """The last day before the first expected delivery that is not loaded; None where the cadence sets no bound."""
     match source.terms.cadence:
         case "daily" | "weekdays":
-            end = (source.until or max(good, default=source.start) or date.max) + _DAY
+            if source.start is None:
+                return max(good, default=None)
+            end = (source.until or max(good, default=source.start)) + _DAY
             missing = (day for day in _expected_days(source, end) if day not in good)
-            first_missing = next(missing, end)
-            return first_missing - _DAY if good else None
+            return next(missing, end) - _DAY
         case "monthly":
             return max(good, default=None)
         case _:

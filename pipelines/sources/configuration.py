@@ -191,14 +191,14 @@ def load_sources_file(path: Path) -> SourcesFile:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SourcesFileError(f"{path}:{line}: not YAML: {error.problem}", "mend the YAML at that line") from error
+    if not isinstance(content, dict):
+        raise SourcesFileError(f"{path}:1: the file must be a mapping", "start it with `version: 1`")
     lines = dict(_lines(node))
     try:
-        parsed = SourcesFile.model_validate({**(content or {}), "folder": path.parent})
+        parsed = SourcesFile.model_validate({**content, "folder": path.parent})
     except ValidationError as error:
         faults = [(tuple(fault["loc"]), fault["msg"].removeprefix("Value error, ")) for fault in error.errors()]
         raise _faulty(path, lines, [(where, _with_suggestion(where, message)) for where, message in faults]) from None
-    except TypeError as error:
-        raise SourcesFileError(f"{path}:1: the file must be a mapping", "start it with `version: 1`") from error
     if faults := list(_faults_against_contracts(parsed)):
         raise _faulty(path, lines, faults)
     return parsed

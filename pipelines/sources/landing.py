@@ -128,9 +128,9 @@ def _land_parquet(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: l
             case when paths.batch_id in ({faulty}) then 'the delivery''s columns are not the contract''s' end
                 as _unparsed,
             null::varchar as _record,
-            records.* exclude (filename, file_row_number) {f"rename ({renamed})" if renamed else ""},
-        from read_parquet(?, union_by_name = true, filename = true, file_row_number = true) as records
-        inner join paths on records.filename = paths.path
+            records.* exclude (_file, file_row_number) {f"rename ({renamed})" if renamed else ""},
+        from read_parquet(?, union_by_name = true, filename = '_file', file_row_number = true) as records
+        inner join paths on records._file = paths.path
         """,
         [[str(delivery.path) for delivery in readable]],
     )
@@ -233,8 +233,8 @@ def _better_codec(source: Source, delivery: Delivery, missing: list[str]) -> str
     with delivery.path.open("rb") as file:
         head = file.readline()
     for codec in ("utf-8", "cp949", "utf-16", "cp1252"):
-        text = head.decode(codec, errors="replace")
-        if codec != source.text_codec and all(name in text for name in missing):
+        header = _header(head.decode(codec, errors="replace").strip("\ufeff\r\n"), source.delimiter)
+        if codec != source.text_codec and all(name in header for name in missing):
             return codec
     return None
 

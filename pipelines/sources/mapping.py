@@ -13,7 +13,8 @@ from pipelines.settings import Settings
 from pipelines.sources.configuration import Company, Mapping, Source
 from pipelines.sources.landing import landed_name, source_expression
 
-_UTC_OFFSET = "'.*[0-9]([zZ]|[+-][0-9]{2}:?[0-9]{2})$'"
+# A sign or a letter after the time of day. Cast to a timestamp without a zone, DuckDB would silently drop it.
+_UTC_OFFSET = "'[^:]*:.*[-+a-zA-Z].*'"
 
 
 def create_candidates(gate: duckdb.DuckDBPyConnection, feed: Feed) -> None:
@@ -196,7 +197,9 @@ def _typed(target: _Target, landed_types: dict[str, str], source: Source, time_z
             f"then timezone('UTC', try_cast({value} as timestamptz)) else {instant} end"
         )
     if found != "VARCHAR":
-        return f"try_cast({value} as {wanted})"
+        cast = f"try_cast({value} as {wanted})"
+        # DuckDB rounds a fraction when it casts to an integer.
+        return f"case when {cast} = {value} then {cast} end" if wanted == "integer" else cast
     if wanted == "date":
         return _parsed(value, format, "date")
     # Plain digits only: DuckDB reads 5.55e-17 as 0.01 when it casts text to a decimal, and 1.5 as the integer 2.

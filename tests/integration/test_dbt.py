@@ -32,7 +32,7 @@ def _dbt(home: Home, *arguments: str, zone: str = "Asia/Seoul") -> subprocess.Co
 
 @pytest.mark.parametrize("zone", ["Asia/Seoul", "America/New_York"])
 def test_the_unit_tests_of_the_models_hold_in(zone, copy):
-    done = _dbt(copy, "build", "--select", "resource_type:unit_test", "--show-all-deprecations", zone=zone)
+    done = _dbt(copy, "test", "--select", "test_type:unit", "--show-all-deprecations", zone=zone)
     assert done.returncode == 0, done.stdout
     results = json.loads((copy.folder / "dbt" / zone.replace("/", "-") / "run_results.json").read_text())["results"]
     assert len(results) > 20

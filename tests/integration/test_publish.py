@@ -181,10 +181,10 @@ pipelines.assets.build_candidate = spoilt
 def test_a_failed_dbt_test_ends_with_5_names_the_test_and_leaves_the_published_file(copy):
     before = copy.published_state()
     with duckdb.connect(str(copy.warehouse)) as warehouse:
-        warehouse.execute("update ledger.loads set rows_read = rows_read + 5, rows_loaded = rows_loaded + 5")
+        warehouse.execute("update raw.branch__contract_holders set holder_role = 'friend' where row_number = 1")
     done = copy.crmdw("publish")
     assert done.returncode == 5, done.stderr
-    assert "core_transactions_are_conserved" in done.stderr
+    assert "failed tests: accepted_values_bridge_contract_customer_holder_role" in done.stderr
     assert "the published file stays what it was" in done.stderr
     assert "Traceback" not in done.stderr
     assert copy.published_state() == before
@@ -269,7 +269,9 @@ def test_the_published_file_holds_nobody_s_name_phone_mail_address_or_birth_date
 
 
 def test_no_published_column_is_about_the_person_behind_a_customer(built):
-    forbidden = re.compile(r"birth_date|phone|e?mail(?!ing)|address|customer_name|recipient|person_key|record|memo")
+    forbidden = re.compile(
+        r"birth_date|phone|e_?mail|\bmail\b|address|customer_name|recipient|person_key|\brecord\b|memo"
+    )
     columns = built.ask_published("select schema_name || '.' || table_name || '.' || column_name from duckdb_columns()")
     assert [name for (name,) in columns if forbidden.search(name.split(".", 1)[1])] == []
 

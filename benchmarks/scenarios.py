@@ -1,0 +1,139 @@
+"""What is measured: each scenario runs the same commands a person would, in a home of its own, and tells its figures.
+
+Targets are printed beside the figures and never asserted: time depends on the machine.
+"""
+
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+from process_measurement import Measurement, measure
+from small_day import deliver, hold_back
+
+from pipelines.content_hash import published_tables, table_hash
+
+FOLDER = Path(__file__).resolve().parent
+PROJECT = FOLDER.parent
+CRMDW = str(Path(sys.executable).parent / "crmdw")
+FIRST_DAY, LAST_DAY = date(2024, 1, 1), date(2024, 3, 31)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the result; `target` is empty where there is none."""
+
+    name: str
+    figure: str
+    target: str = ""
+
+
+def nothing_new(work: Path, runs: int) -> Iterator[Figure]:
+    """A run that finds nothing new."""
+    home = _built_home(work)
+    done = [_crmdw(home, "run", "--today", str(LAST_DAY)) for _ in range(runs)]
+    seconds = statistics.median(each.seconds for each in done)
+    yield Figure("a run that finds nothing new", f"{seconds:.1f} s", "8 s")
+    yield from _cost(min(done, key=_seconds))
+
+
+def small_day(work: Path, runs: int) -> Iterator[Figure]:
+    """One day of every feed onto a built warehouse, gates, dbt, audit and publish included; once, for it is then in."""
+    home = _built_home(work)
+    if not deliver(home / "inbox", work / "held_back"):
+        raise RuntimeError("the day was delivered already; the scenario runs once in a home")
+    done = _crmdw(home, "run", "--today", str(LAST_DAY + timedelta(days=1)))
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
+        row = warehouse.execute(
+            "select count(distinct feed), sum(rows_read) from ledger.loads where delivery_date = ?", [LAST_DAY]
+        ).fetchone()
+    assert row is not None
+    yield Figure(f"one small day: {row[0]} feeds, {row[1]:,} rows", f"{done.seconds:.1f} s", "40 s")
+    yield from _cost(done)
+    yield from _steps(done)
+
+
+def demo(work: Path, runs: int) -> Iterator[Figure]:
+    """`make demo` after set-up: 5,000 customers, 24 months of daily files."""
+    home = work / "demo"
+    simulated = _crmdw(home, "simulate")
+    done = _crmdw(home, "run")
+    total = simulated.seconds + done.seconds
+    yield Figure("make demo: 5,000 customers, 24 months", f"{total:.1f} s", "120 s")
+    yield from _cost(simulated, done, target="1.5 GB")
+    yield Figure("  simulate", f"{simulated.seconds:.1f} s")
+    yield from _steps(done)
+
+
+def complete_journey(work: Path, runs: int) -> Iterator[Figure]:
+    """The real data end to end, and a bare DuckDB script over the same files, in turns."""
+    whole: list[Measurement] = []
+    bare: list[Measurement] = []
+    for number in range(runs):
+        home, out = work / f"complete_journey_{number}", work / f"bare_{number}.duckdb"
+        whole.append(_crmdw(home, "--sources", str(PROJECT / "examples/complete_journey/sources.yml"), "run"))
+        bare.append(measure([sys.executable, str(FOLDER / "bare_duckdb.py"), str(out)], {}))
+    seconds = statistics.median(each.seconds for each in whole)
+    bare_seconds = statistics.median(each.seconds for each in bare)
+    yield Figure("The Complete Journey, end to end", f"{seconds:.1f} s", "90 s")
+    yield from _cost(min(whole, key=_seconds), target="2 GB")
+    yield from _steps(min(whole, key=_seconds))
+    yield Figure("bare DuckDB script, same core and marts", f"{bare_seconds:.1f} s")
+    yield from _cost(min(bare, key=_seconds))
+    yield Figure("ratio", f"{seconds / bare_seconds:.1f}")
+    yield Figure("tables of equal content", _agreement(home / "published" / "crm.duckdb", out))
+
+
+SCENARIOS: dict[str, Callable[[Path, int], Iterator[Figure]]] = {
+    scenario.__name__: scenario for scenario in (nothing_new, small_day, demo, complete_journey)
+}
+
+
+def _built_home(work: Path) -> Path:
+    """A warehouse built from three months without their last day, which waits in `work/held_back`."""
+    home = work / "small"
+    if not home.exists():
+        _crmdw(home, "simulate", "--customers", "1000", "--start", str(FIRST_DAY), "--end", str(LAST_DAY))
+        hold_back(home / "inbox", work / "held_back", LAST_DAY)
+        # Nothing is overdue on the last day itself.
+        _crmdw(home, "run", "--today", str(LAST_DAY))
+    return home
+
+
+def _crmdw(home: Path, *arguments: str) -> Measurement:
+    return measure([CRMDW, *arguments], {"CRMDW_HOME": str(home), "CRMDW_SOURCES": ""})
+
+
+def _seconds(measurement: Measurement) -> float:
+    return measurement.seconds
+
+
+def _cost(*measurements: Measurement, target: str = "") -> Iterator[Figure]:
+    """Processor time of all commands together, and the memory of the one that needs most."""
+    yield Figure("  processor time", f"{sum(each.processor_seconds for each in measurements):.1f} s")
+    yield Figure("  peak memory", f"{max(each.peak_bytes for each in measurements) / 1e9:.2f} GB", target)
+
+
+def _steps(measurement: Measurement) -> Iterator[Figure]:
+    """Where the seconds go: the steps of half a second and more, the longest first, and the rest together."""
+    long = {step: seconds for step, seconds in measurement.steps.items() if seconds >= 0.5}
+    for step, seconds in sorted(long.items(), key=lambda item: -item[1]):
+        yield Figure(f"    {step}", f"{seconds:.1f} s")
+    yield Figure("    everything else", f"{measurement.seconds - sum(long.values()):.1f} s")
+
+
+def _agreement(published: Path, bare: Path) -> str:
+    """How many of the bare script's tables hold exactly what is published, and which do not."""
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{published}' as published (read_only)")
+        connection.execute(f"attach '{bare}' as bare (read_only)")
+        tables = published_tables(connection, "bare")
+        differing = [
+            f"{schema}.{table}"
+            for schema, table in tables
+            if table_hash(connection, "bare", schema, table) != table_hash(connection, "published", schema, table)
+        ]
+    return f"{len(tables) - len(differing)} of {len(tables)}" + "".join(f", not {name}" for name in differing)

@@ -1,0 +1,211 @@
+"""Each fault of a sources file names the file, its line and a remedy, before anything is read."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import ExitCode, SourcesFileError
+from pipelines.sources.configuration import SourcesFile, load_sources_file
+
+RIGHT = """\
+version: 1
+company:
+  name: 한빛생활
+  time_zone: Asia/Seoul
+  currency: KRW
+sources:
+  - feed: branch__customers
+    source_system: branch
+    path: inbox/customers_{date:%Y%m%d}.csv
+    format: csv
+    codec: cp949
+    start: 2024-01-01
+    columns:
+      customer_key: 고객번호
+      party_type: {column: 구분, values: {1: person, 2: corporation}}
+  - feed: campaign__contacts
+    source_system: tool
+    path: inbox/contacts.parquet
+    delivery_date: 2024-01-31
+    format: parquet
+    columns:
+      contact_key: {columns: [campaign, household], separator: "-"}
+      campaign_key: campaign
+      assignment: {constant: treatment}
+      assigned_at: {look_up: campaign__campaigns, match: {campaign_key: campaign}, take: start_date}
+"""
+
+
+def load(tmp_path: Path, text: str) -> SourcesFile:
+    path = tmp_path / "sources.yml"
+    path.write_text(text, encoding="utf-8")
+    return load_sources_file(path)
+
+
+def test_a_right_file_is_read_whole(tmp_path: Path) -> None:
+    read = load(tmp_path, RIGHT)
+    assert read.folder == tmp_path
+    customers, contacts = read.sources
+    assert customers.text_codec == "cp949"
+    assert customers.columns["party_type"].values == {"1": "person", "2": "corporation"}
+    assert customers.source_columns == ["고객번호", "구분"]
+    assert contacts.source_columns == ["campaign", "household"]
+    assert contacts.terms.cadence == "once"
+    assert customers.terms == customers.contract.delivery
+
+
+FAULTS = {
+    # what is wrong: (text, replacement, line, words of the message)
+    "an unknown word": ("codec: cp949", "encoding: cp949", 11, ["sources.0.encoding: unknown word"]),
+    "a misspelt word": ("format: csv", "fromat: csv", 10, ["unknown word; did you mean format?"]),
+    "a misspelt word at the top": ("company:", "compny:", 2, ["unknown word; did you mean company?"]),
+    "a misspelt word of a mapping": ("{constant: treat", "{constnt: treat", 24, ["did you mean constant?"]),
+    "another version": ("version: 1", "version: 2", 1, ["version: Input should be 1"]),
+    "an unknown format": ("format: csv", "format: excel", 10, ["'csv', 'json_lines' or 'parquet'"]),
+    "an unknown feed": ("feed: branch__customers", "feed: branch__customer", 7, ["did you mean branch__customers?"]),
+    "an unknown codec": ("codec: cp949", "codec: cp9490", 11, ["'cp9490' is no codec of Python", "cp949"]),
+    "a bad system name": ("source_system: branch", "source_system: Branch 1", 8, ["source_system"]),
+    "a bad time zone": ("Asia/Seoul", "Asia/Soul", 4, ["'Asia/Soul' is no time zone", "Asia/Seoul"]),
+    "a bad currency": ("currency: KRW", "currency: won", 5, ["currency"]),
+    "a required column is not mapped": (
+        "      customer_key: 고객번호\n",
+        "",
+        13,
+        ["the required column customer_key (Customer number of the branch system.) is not mapped"],
+    ),
+    "an unknown column": (
+        "party_type:",
+        "party_typ:",
+        15,
+        ["no column of branch__customers; did you mean party_type?"],
+    ),
+    "two kinds of mapping": (
+        "{constant: treatment}",
+        "{constant: treatment, column: x}",
+        24,
+        ["give exactly one of column, constant, columns, look_up; found ['column', 'constant']"],
+    ),
+    "no kind of mapping": ("{constant: treatment}", '{format: "%Y"}', 24, ["found none"]),
+    "a mapping that is none": ("{constant: treatment}", "7", 24, ["a mapping is the name of a column, or"]),
+    "values without a column": (
+        "{constant: treatment}",
+        "{constant: treatment, values: {a: b}}",
+        24,
+        ["values translates the codes of a column"],
+    ),
+    "a composite of one": ("[campaign, household]", "[campaign]", 22, ["at least 2"]),
+    "a look-up without take": (", take: start_date", "", 25, ["a look_up needs match:"]),
+    "a look-up without match": ("match: {campaign_key: campaign}, ", "", 25, ["a look_up needs match:"]),
+    "a look-up into a feed that no key points to": (
+        "look_up: campaign__campaigns",
+        "look_up: branch__branches",
+        25,
+        ["campaign__contacts has no key into 'branch__branches'"],
+    ),
+    "a look-up that takes an unknown column": (
+        "take: start_date",
+        "take: started",
+        25,
+        ["'started' is no column of campaign__campaigns; did you mean start_date?"],
+    ),
+    "a look-up that matches an unknown column": (
+        "{campaign_key: campaign}",
+        "{campaign: campaign}",
+        25,
+        ["'campaign' is no column of campaign__campaigns"],
+    ),
+    "a look-up for a key": (
+        'contact_key: {columns: [campaign, household], separator: "-"}',
+        "contact_key: {look_up: campaign__campaigns, match: {campaign_key: campaign}, take: campaign_name}",
+        22,
+        ["a key must come from the row itself"],
+    ),
+    "take without look_up": ("{constant: treatment}", "{constant: x, take: y}", 24, ["belong to a look_up"]),
+    "no delivery date": ("    delivery_date: 2024-01-31\n", "", 18, ["give the delivery date once"]),
+    "two delivery dates": (
+        "    start: 2024-01-01\n",
+        "    start: 2024-01-01\n    delivery_date: 2024-01-31\n",
+        9,
+        ["give the delivery date once"],
+    ),
+    "a missing start": ("    start: 2024-01-01\n", "", 9, ["a daily feed needs start"]),
+    "an end before the start": (
+        "    start: 2024-01-01\n",
+        "    start: 2024-01-01\n    until: 2023-12-31\n",
+        13,
+        ["until 2023-12-31 is before start 2024-01-01"],
+    ),
+    "no date": ("start: 2024-01-01", "start: yesterday", 12, ["start"]),
+    "an unknown place in the path": ("{date:%Y%m%d}", "{day}", 9, ["unknown place {day}"]),
+    "a cadence that is none": (
+        "    start: 2024-01-01\n",
+        "    start: 2024-01-01\n    delivery: {cadence: hourly, due: '04:30', required: true}\n",
+        13,
+        ["cadence"],
+    ),
+    "no YAML": ("  name: 한빛생활", "  name: [한빛생활", 4, ["not YAML"]),
+    "a tab": ("    format: csv", "\tformat: csv", 10, ["not YAML"]),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_names_file_line_and_remedy(fault: str, tmp_path: Path) -> None:
+    text, replacement, line, words = FAULTS[fault]
+    assert text in RIGHT
+    with pytest.raises(SourcesFileError) as error:
+        load(tmp_path, RIGHT.replace(text, replacement, 1))
+    assert error.value.exit_code == ExitCode.USAGE
+    at_that_line = [
+        message
+        for message in error.value.cause.splitlines()
+        if message.startswith(f"{tmp_path / 'sources.yml'}:{line}: ")
+    ]
+    assert at_that_line, error.value.cause
+    for word in words:
+        assert word in at_that_line[0]
+    assert error.value.remedy
+
+
+def test_all_faults_are_told_at_once_in_the_order_of_their_lines(tmp_path: Path) -> None:
+    text = RIGHT.replace("format: csv", "format: excel").replace("{constant: treatment}", "7").replace("KRW", "won")
+    with pytest.raises(SourcesFileError) as error:
+        load(tmp_path, text)
+    lines = [int(message.split(":")[1]) for message in error.value.cause.splitlines()]
+    assert lines == [5, 10, 24]
+
+
+def test_the_same_source_twice_is_a_fault_of_the_second(tmp_path: Path) -> None:
+    text = RIGHT + RIGHT[RIGHT.index("  - feed: campaign__contacts") :]
+    with pytest.raises(SourcesFileError, match=r":26: .*the same feed, system and path as source number 2"):
+        load(tmp_path, text)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "version: 1\nsources: []\n", "version: 1\n"])
+def test_a_file_that_is_no_sources_file_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(SourcesFileError) as error:
+        load(tmp_path, text)
+    assert error.value.cause.startswith(f"{tmp_path / 'sources.yml'}:")
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(SourcesFileError, match=r"absent\.yml: there is no sources file") as error:
+        load_sources_file(tmp_path / "absent.yml")
+    assert "crmdw init" in error.value.remedy
+
+
+def test_a_file_in_another_codec_says_which_byte(tmp_path: Path) -> None:
+    path = tmp_path / "sources.yml"
+    path.write_bytes(RIGHT.encode("cp949"))
+    with pytest.raises(SourcesFileError, match="is not UTF-8"):
+        load_sources_file(path)
+
+
+def test_a_wrong_sources_file_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir(mode=0o000)
+    try:
+        with pytest.raises(SourcesFileError):
+            load(tmp_path, RIGHT.replace("format: csv", "format: excel"))
+    finally:
+        inbox.chmod(0o700)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inbox", "sources.yml"]

@@ -1,0 +1,195 @@
+"""One noun, end to end: contracts, suites, models, docs and simulator hold the same feeds; no YAML key is idle."""
+
+import importlib
+import json
+import re
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from pipelines.contracts import Column, DeliveryTerms, Feed, feeds
+from pipelines.publish import audited_tables
+from pipelines.settings import PROJECT_ROOT
+from pipelines.simulator.deliveries import ALL_LAYOUTS
+
+MODELS = PROJECT_ROOT / "models"
+YAML_FILES = sorted(
+    path.relative_to(PROJECT_ROOT).as_posix()
+    for folder in ("models", "seeds", "dbt_project")
+    for path in (PROJECT_ROOT / folder).rglob("*.yml")
+    if path.parent.name != "docs"
+)
+TYPE = re.compile(r"varchar|date|timestamp|integer|decimal\([0-9]+,[0-9]+\)")
+
+
+@cache
+def content(path: str) -> dict[str, Any]:
+    return yaml.safe_load((PROJECT_ROOT / path).read_text(encoding="utf-8"))
+
+
+def documented_models() -> dict[str, dict[str, Any]]:
+    return {model["name"]: model for path in YAML_FILES for model in content(path).get("models", [])}
+
+
+def model_files() -> dict[str, Path]:
+    return {path.stem: path for suffix in ("sql", "py") for path in MODELS.rglob(f"*.{suffix}")}
+
+
+def test_every_feed_is_named_after_its_source_and_table() -> None:
+    assert len(feeds()) >= 13
+    for name, feed in feeds().items():
+        assert name == f"{feed.source}__{feed.table}"
+
+
+def test_every_feed_has_a_suite_of_its_name_and_every_suite_a_table() -> None:
+    modules = {path.stem for path in (PROJECT_ROOT / "expectations").glob("*.py")} - {"__init__", "rules", "batches"}
+    assert modules == set(feeds()) | set(audited_tables())
+    for module in sorted(modules):
+        suite = importlib.import_module(f"expectations.{module}").SUITE
+        assert suite.name == module
+        assert suite.expectations, f"{module} expects nothing"
+
+
+def test_every_audited_table_is_a_model() -> None:
+    for name in audited_tables():
+        assert name.split("__", 1)[1] in model_files()
+
+
+def test_every_feed_has_its_staging_model_and_every_staging_model_its_feed() -> None:
+    staging = {path.stem.removeprefix("stg_"): path for path in (MODELS / "staging").rglob("*.sql")}
+    assert set(staging) == set(feeds())
+    for name, path in staging.items():
+        feed = feeds()[name]
+        assert path.parent.name == feed.source
+        assert f"source('{feed.source}', '{feed.table}')" in path.read_text(encoding="utf-8")
+
+
+def test_only_staging_reads_feeds() -> None:
+    for name, path in model_files().items():
+        sources = set(re.findall(r"source\('(\w+)'", path.read_text(encoding="utf-8")))
+        if not name.startswith("stg_"):
+            assert sources <= {"ledger"}, f"{name} reads a feed past its staging model"
+
+
+def test_every_feed_fills_models_that_there_are() -> None:
+    for feed in feeds().values():
+        assert set(feed.fills) <= set(model_files()), feed.name
+
+
+def test_every_dimension_and_fact_that_a_feed_fills_is_published() -> None:
+    published = {path.stem for path in (MODELS / "marts").rglob("*.sql")}
+    assert {model for feed in feeds().values() for model in feed.fills} <= published
+
+
+def test_the_docs_tell_of_every_feed_and_no_other() -> None:
+    page = PROJECT_ROOT / "dbt_project" / "docs" / "feeds.md"
+    named = set(re.findall(r"`(\w+?__\w+)`", page.read_text(encoding="utf-8")))
+    feed_like = {name for name in named if name.split("__")[0] in {feed.source for feed in feeds().values()}}
+    assert feed_like == set(feeds())
+
+
+def test_the_docs_say_what_the_contracts_say() -> None:
+    lines = (PROJECT_ROOT / "dbt_project" / "docs" / "feeds.md").read_text(encoding="utf-8").splitlines()
+    for name, feed in feeds().items():
+        (row,) = [line for line in lines if line.startswith(f"| `{name}`")]
+        _, _, arrives, required, brings, fills = (cell.strip() for cell in row.strip("|").split("|"))
+        assert arrives == f"{feed.delivery.cadence.replace('_', ' ')} by {feed.delivery.due:%H:%M}", name
+        assert (required, brings) == ("yes" if feed.delivery.required else "no", feed.brings), name
+        assert fills == ", ".join(feed.fills), name
+        (columns,) = [line for line in lines if line.startswith(f"- `{name}`: ")]
+        named = [f"**{column.name}**" if column.required else column.name for column in feed.columns]
+        assert columns == f"- `{name}`: {', '.join(named)}"
+
+
+def test_the_simulator_delivers_every_feed() -> None:
+    assert {layout.feed for layout in ALL_LAYOUTS} == set(feeds())
+
+
+def test_a_feed_comes_after_those_its_keys_point_to() -> None:
+    order = list(feeds())
+    for name, feed in feeds().items():
+        for other in feed.references:
+            assert order.index(other) < order.index(name)
+
+
+@pytest.mark.parametrize("name", feeds())
+def test_a_contract_is_whole(name: str) -> None:
+    feed = feeds()[name]
+    columns = feed.columns_by_name
+    assert len(columns) == len(feed.columns)
+    assert feed.tolerance_reason
+    assert len(feed.raw_columns()) == 5 + len(columns) + len(feed.companions), "a companion has a column's name"
+    for key in feed.key:
+        assert columns[key].required, f"{key} is part of the key"
+    for column in feed.columns:
+        assert TYPE.fullmatch(column.data_type), column.name
+        assert column.description.strip(), column.name
+        if column.references:
+            assert column.name.endswith("_key") and column.references in feeds(), column.name
+        if column.values:
+            assert column.data_type == "varchar" and len(set(column.values)) == len(column.values), column.name
+        if column.not_after_delivery:
+            assert column.data_type in ("date", "timestamp"), column.name
+        if column.data_type in ("date", "timestamp") and column.required:
+            assert column.minimum, f"{column.name}: a required date has its earliest day"
+
+
+@pytest.mark.parametrize(
+    ("of", "word"), [(Column, "requird"), (DeliveryTerms, "dueTime"), (Feed, "tolerence")], ids=str
+)
+def test_a_misspelt_word_in_a_contract_is_an_error(of: type, word: str) -> None:
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        of.model_validate({word: True})
+
+
+@cache
+def dbt_schema() -> dict[str, Any]:
+    return json.loads((resources.files("dbt") / "jsonschemas/resources/latest.json").read_text(encoding="utf-8"))
+
+
+def yaml_faults(document: dict[str, Any]) -> list[str]:
+    validator = jsonschema.Draft7Validator(dbt_schema())
+    return [f"{'.'.join(map(str, fault.path))}: {fault.message}" for fault in validator.iter_errors(document)]
+
+
+@pytest.mark.parametrize("path", YAML_FILES)
+def test_dbt_knows_every_key_of_the_yaml(path: str) -> None:
+    assert yaml_faults(content(path)) == []
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"name": "a", "descripton": "x"},
+        {"name": "a", "columns": [{"name": "b", "data_test": ["unique"]}]},
+        {"name": "a", "config": {"materialised": "table"}},
+    ],
+)
+def test_a_misspelt_key_of_the_yaml_is_noticed(model: dict[str, Any]) -> None:
+    assert yaml_faults({"version": 2, "models": [model | {"description": "x"}]})
+
+
+def test_every_model_is_documented_and_every_document_has_its_model() -> None:
+    assert set(documented_models()) == set(model_files())
+
+
+def test_every_model_says_what_a_row_is() -> None:
+    for name, model in documented_models().items():
+        assert re.match(r"One (row|line)\b", " ".join(model.get("description", "").split())), name
+
+
+def test_every_published_column_is_described_and_typed() -> None:
+    for path in sorted((MODELS / "marts").rglob("*.sql")):
+        model = documented_models()[path.stem]
+        assert model["config"]["contract"] == {"enforced": True}, path.stem
+        assert model["columns"], path.stem
+        for column in model["columns"]:
+            described = str(column.get("description", "")).strip()
+            assert described, f"{path.stem}.{column['name']} is not described"
+            assert column.get("data_type"), f"{path.stem}.{column['name']} has no type"
