@@ -1,6 +1,6 @@
 """The load ledger and the raw tables beside it: their shape, and the questions the pipelines ask of them.
 
-Nothing here moves rows; that is `pipelines/load.py`, which writes raw rows and ledger lines in one transaction.
+Nothing here moves rows; that is `pipelines/raw.py`, which writes raw rows and ledger lines in one transaction.
 """
 
 from collections.abc import Iterable
@@ -102,6 +102,7 @@ class Load:
     file_hash: str
     verdict: str
     reason: str | None
+    rows_read: int
 
 
 def create_tables(warehouse: duckdb.DuckDBPyConnection) -> None:
@@ -116,7 +117,7 @@ def current_loads(warehouse: duckdb.DuckDBPyConnection, feed: str | None = None)
     """The lines in force, of one feed or of all, by delivery date."""
     rows = warehouse.execute(
         """
-        select batch_id, source_system, feed, delivery_date, part, file, file_hash, verdict, reason
+        select batch_id, source_system, feed, delivery_date, part, file, file_hash, verdict, reason, rows_read
         from ledger.loads
         where is_current and ($feed is null or feed = $feed)
         order by feed, delivery_date, source_system, part

@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 
 from pipelines.connections import connected
-from pipelines.load import LoadResult, load_feed
+from pipelines.load import load_feed
+from pipelines.raw import LoadResult
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile, load_sources_file
 

@@ -1,6 +1,7 @@
 """Runs a Great Expectations suite over a table and tells, for each expectation, which rows fail it.
 
-Which rules there are is said in `expectations/`; what a failure means for rows and batches, in `pipelines/load.py`.
+Which rules there are is said in `expectations/`; what a failure means for rows and batches, in
+`pipelines/gate/verdicts.py`.
 Importing Great Expectations takes seconds, so only a process that gates something imports this module.
 """
 

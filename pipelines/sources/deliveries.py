@@ -112,11 +112,15 @@ def archived_deliveries(
     first: date | None,
     last: date | None,
 ) -> list[Delivery]:
-    """The feed's batches in force dated within [first, last], as deliveries that are read from the archive."""
+    """The feed's batches in force dated within [first, last], as deliveries that are read from the archive.
+
+    A file that was refused because nothing in it could be read has left nothing there.
+    """
     known = {batch: (size, modified) for size, modified, batch in known_files(warehouse).values()}
     deliveries = []
     for load in current_loads(warehouse, feed):
-        if (first and load.delivery_date < first) or (last and load.delivery_date > last):
+        is_outside = (first and load.delivery_date < first) or (last and load.delivery_date > last)
+        if is_outside or (load.verdict == "refused" and not load.rows_read):
             continue
         source = _source_of(sources_file, feed, load.source_system, Path(load.file))
         if source:

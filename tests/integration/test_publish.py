@@ -181,7 +181,8 @@ pipelines.assets.build_candidate = spoilt
 def test_a_failed_dbt_test_ends_with_5_names_the_test_and_leaves_the_published_file(copy):
     before = copy.published_state()
     with duckdb.connect(str(copy.warehouse)) as warehouse:
-        warehouse.execute("update raw.branch__contract_holders set holder_role = 'friend' where row_number = 1")
+        spoil = "update raw.branch__contract_holders set holder_role = 'friend' where holder_role = 'insured'"
+        assert warehouse.execute(spoil).fetchall() != [(0,)]
     done = copy.crmdw("publish")
     assert done.returncode == 5, done.stderr
     assert "failed tests: accepted_values_bridge_contract_customer_holder_role" in done.stderr

@@ -31,9 +31,8 @@ def source(cadence: str = "daily", required: bool = True, **settings: Any) -> di
 
 
 def load(day: date, verdict: str = "loaded", feed: str = "branch__customers", system: str = "branch") -> Load:
-    return Load(
-        "b", system, feed, day, "", f"a_{day}.csv", "hash", verdict, "why not" if verdict == "refused" else None
-    )
+    reason = "why not" if verdict == "refused" else None
+    return Load("b", system, feed, day, "", f"a_{day}.csv", "hash", verdict, reason, rows_read=1)
 
 
 def at(sources: list[dict[str, Any]], loads: list[Load], now: datetime, zone: str = "Asia/Seoul") -> Completeness:

@@ -349,7 +349,7 @@ class TestBadInput:
 def test_a_file_that_changes_while_it_is_read_waits_for_the_next_load(
     branch: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pipelines.load as loading  # noqa: PLC0415 (the function is replaced in the module that calls it)
+    import pipelines.gate.candidates as loading  # noqa: PLC0415 (the function is replaced in the module that calls it)
 
     path = deliver(branch, 1, customer_file(1))
     deliver(branch, 2, customer_file(2))

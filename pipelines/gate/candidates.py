@@ -1,0 +1,96 @@
+"""The rows of one feed's deliveries, landed, archived and mapped, side by side in the file that the gate judges.
+
+Leaves `batches`, one line per delivery, and `numbered`, every row read, of which `gate_rows` are those to be judged.
+"""
+
+from datetime import date
+from itertools import groupby
+
+import duckdb
+
+from pipelines.archive import land_from_archive, store_landing
+from pipelines.connections import insert_rows
+from pipelines.contracts import Feed
+from pipelines.settings import Settings
+from pipelines.sources.configuration import Company
+from pipelines.sources.deliveries import Delivery
+from pipelines.sources.landing import land
+from pipelines.sources.mapping import create_candidates, map_landing
+
+
+def gather_candidates(
+    gate: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    feed: Feed,
+    deliveries: list[Delivery],
+    company: Company,
+) -> list[Delivery]:
+    """Fill `batches` and `candidates`; returns the deliveries whose files stayed as they were while they were read."""
+    gate.execute(
+        "create table batches (batch_id varchar, row_number bigint, source_system varchar, delivery_date date, "
+        "part varchar, file varchar, file_hash varchar, tolerance double, rows_read bigint, "
+        "rows_quarantined bigint, fault varchar)"
+    )
+    create_candidates(gate, feed)
+    landed: list[Delivery] = []
+    # Grouped by identity: sources hold dictionaries and cannot be hashed.
+    order = sorted(deliveries, key=lambda delivery: (id(delivery.source), delivery.is_archived))
+    for (_, is_archived), group in groupby(order, key=lambda delivery: (id(delivery.source), delivery.is_archived)):
+        together = list(group)
+        source = together[0].source
+        if is_archived:
+            land_from_archive(gate, settings, feed.name, [delivery.batch_id for delivery in together])
+            faults: dict[str, str] = {}
+        else:
+            faults = land(gate, source, together)
+            changed = [delivery.batch_id for delivery in together if not delivery.is_unchanged()]
+            gate.execute("delete from landing where list_contains(?::varchar[], batch_id)", [changed])
+            together = [delivery for delivery in together if delivery.batch_id not in changed]
+            store_landing(gate, settings, feed.name)
+        insert_rows(
+            gate,
+            "insert into batches by name select *, 0 as row_number, 0 as rows_read, 0 as rows_quarantined from rows",
+            ("batch_id", "source_system", "delivery_date", "part", "file", "file_hash", "tolerance", "fault"),
+            [
+                (*_slot_columns(delivery), delivery.file_hash, feed.tolerance, faults.get(delivery.batch_id))
+                for delivery in together
+            ],
+        )
+        map_landing(gate, source, company, settings)
+        landed += together
+    gate.execute("drop table if exists landing")
+    gate.execute(
+        """
+        alter table candidates rename to numbered;
+        alter table numbered add column is_duplicate boolean default false;
+        -- Numbering rows within their equals would sort every column of every row; few rows have an equal.
+        update numbered set is_duplicate = true
+        from (
+            select batch_id, row_hash, min(row_number) as first_row_number
+            from numbered
+            where unparsed is null
+            group by batch_id, row_hash
+            having count(*) > 1
+        ) as repeated
+        where
+            numbered.unparsed is null
+            and numbered.batch_id = repeated.batch_id
+            and numbered.row_hash = repeated.row_hash
+            and numbered.row_number > repeated.first_row_number;
+        create view gate_rows as from numbered where not is_duplicate and unparsed is null;
+        update batches set rows_read = counted.rows_read
+        from (select batch_id, count(*) as rows_read from numbered group by batch_id) as counted
+        where batches.batch_id = counted.batch_id;
+        """
+    )
+    return landed
+
+
+def _slot_columns(delivery: Delivery) -> tuple[str, str, date, str, str]:
+    return (
+        delivery.batch_id,
+        delivery.source.source_system,
+        delivery.delivery_date,
+        delivery.part,
+        str(delivery.path),
+    )
