@@ -11,6 +11,7 @@ from pipelines.assets import CANDIDATE, COMPANY, DELIVERIES, FEED_TAG, LEDGER, P
 from pipelines.contracts import feeds
 from pipelines.definitions import defs, models
 from pipelines.errors import AuditError, BuildError, IncompleteError, WarehouseError
+from pipelines.event_log import quick_event_log
 from pipelines.jobs import JOB_NAME
 from pipelines.settings import Settings
 
@@ -30,7 +31,12 @@ def run_job(settings: Settings, tags: dict[str, str], load: bool = True) -> str:
     selection = None if whole else [*loading, *LEDGER, *models.keys, CANDIDATE, PUBLISHED]
     log = settings.dbt_target / "last_run.log"
     # What dbt prints belongs into a log: the command line shows progress instead.
-    with DagsterInstance.get() as instance, log.open("w", encoding="utf-8") as file, redirect_stdout(file):
+    with (
+        quick_event_log(),
+        DagsterInstance.get() as instance,
+        log.open("w", encoding="utf-8") as file,
+        redirect_stdout(file),
+    ):
         result = job.execute_in_process(
             instance=instance, tags=tags, raise_on_error=False, run_config=_QUIET, asset_selection=selection
         )

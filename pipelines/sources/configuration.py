@@ -7,6 +7,7 @@ import codecs
 import difflib
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -185,6 +186,12 @@ def load_sources_file(path: Path) -> SourcesFile:
         ) from error
     except UnicodeDecodeError as error:
         raise SourcesFileError(f"{path}: byte {error.start} is not UTF-8", "save the file as UTF-8") from error
+    return _checked(path, text)
+
+
+# A run asks for it once per asset, and reading YAML takes a tenth of a second.
+@lru_cache(maxsize=4)
+def _checked(path: Path, text: str) -> SourcesFile:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)

@@ -128,9 +128,10 @@ def test_deliveries_outside_start_and_until_are_left_alone(branch: Home) -> None
 
 def test_two_systems_with_the_same_customer_numbers_stay_apart(branch: Home) -> None:
     branch.add_source(CUSTOMERS, "card_{date:%Y%m%d}.csv", COLUMNS, codec="utf-8", source_system="card")
+    branch.sources[0]["codec"] = "utf-8"
     # Even the files are the same, byte for byte.
-    deliver(branch, 1, customer_file(1, 2, name="Kim").encode())
-    branch.deliver("card_20240101.csv", customer_file(1, 2, name="Kim").encode())
+    for system in ("customers", "card"):
+        branch.deliver(f"{system}_20240101.csv", customer_file(1, 2))
     branch.load(CUSTOMERS)
     found = branch.rows(f"select source_system, customer_key from raw.{CUSTOMERS} order by all")
     assert found == [("branch", "K1"), ("branch", "K2"), ("card", "K1"), ("card", "K2")]
@@ -289,6 +290,16 @@ class TestBadInput:
         assert raw_keys(branch) == {"K4"}
         held_rows = branch.rows("select row_number, reasons from quarantine.rows where row_number = 2")
         assert held_rows == [(2, "the whole batch was refused")]
+
+    def test_a_line_that_is_no_json_object_says_so(self, home: Home) -> None:
+        home.add_source(CUSTOMERS, "c.jsonl", {"customer_key": "k"}, format="json_lines")
+        right = [f'{{"k": "K{number}"}}' for number in range(30)]
+        home.deliver("c.jsonl", "\n".join([*right, '[{"k": "K30"}]', '{"k": "K31"']))
+        home.load(CUSTOMERS)
+        assert held(home) == {
+            31: ("unparsable line: not a JSON object", '[{"k": "K30"}]'),
+            32: ("unparsable line: not JSON", '{"k": "K31"'),
+        }
 
     def test_a_bad_line_of_json_does_not_disturb_a_look_up(self, home: Home) -> None:
         home.add_source(
