@@ -6,7 +6,7 @@ the range from the run's tags.
 
 import warnings
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 
 from dagster import (
     AssetCheckResult,
@@ -33,20 +33,12 @@ from pipelines.load import DateRange, load_feed
 from pipelines.progress import report
 from pipelines.publish import audit_candidate, audited_tables, build_candidate, publish_candidate
 from pipelines.resources import Home
+from pipelines.run_tags import dates_to_reload, instant
 from pipelines.settings import Settings
 from pipelines.sources.configuration import load_sources_file
 
 # Dagster warns of its own beta parameters, which an operator cannot change.
 warnings.filterwarnings("ignore", category=BetaWarning)
-
-# Tags of a run. A run that lacks MODE was launched from Dagster's own pages for some partitions: a repair.
-# FEED tells whoever reads the run's page that one feed was selected.
-MODE_TAG = "crmdw/mode"
-FEED_TAG = "crmdw/feed"
-NOW_TAG = "crmdw/now"
-RANGE_START_TAG = "dagster/asset_partition_range_start"
-RANGE_END_TAG = "dagster/asset_partition_range_end"
-PARTITION_TAG = "dagster/partition"
 
 CANDIDATE = AssetKey(["published", "candidate"])
 PUBLISHED = AssetKey(["published", "crm"])
@@ -62,21 +54,6 @@ def delivery_days(settings: Settings) -> DailyPartitionsDefinition:
         sources_file = load_sources_file(settings.sources_file)
         first, zone = sources_file.first_delivery_date or first, sources_file.company.time_zone
     return DailyPartitionsDefinition(start_date=first.isoformat(), timezone=zone, end_offset=1)
-
-
-def run_dates(context: AssetExecutionContext) -> DateRange:
-    """The delivery dates that the run is about; everything where its tags name none."""
-    tags = context.run.tags
-    day = tags.get(PARTITION_TAG)
-    first, last = tags.get(RANGE_START_TAG, day), tags.get(RANGE_END_TAG, day)
-    if tags.get(MODE_TAG) == "run" or not (first and last):
-        return DateRange()
-    return DateRange(date.fromisoformat(first), date.fromisoformat(last))
-
-
-def _is_repair(context: AssetExecutionContext) -> bool:
-    tags = context.run.tags
-    return tags.get(MODE_TAG, "backfill") == "backfill" and run_dates(context) != DateRange()
 
 
 def deliveries_asset(settings: Settings) -> AssetsDefinition:
@@ -125,13 +102,14 @@ def feed_asset(feed: Feed) -> AssetsDefinition:
     )
     def load(context: AssetExecutionContext, home: Home) -> Iterator[MaterializeResult | AssetCheckResult]:
         report(feed.name, "looking for deliveries")
+        dates = dates_to_reload(context.run.tags)
         result = load_feed(
             home.settings,
             home.sources_file,
             feed.name,
             context.run_id,
-            run_dates(context),
-            reload=_is_repair(context),
+            dates or DateRange(),
+            reload=dates is not None,
             progress=lambda message: report(feed.name, message),
         )
         counts = {f"rows {name}": count for name, count in result.counts.items()}
@@ -179,9 +157,8 @@ def ledger_asset() -> AssetsDefinition:
     def ledger(context: AssetExecutionContext, home: Home) -> Iterator[MaterializeResult | AssetCheckResult]:
         report("ledger", "checking that nothing required is missing")
         sources_file = home.sources_file
-        now = datetime.fromisoformat(context.run.tags.get(NOW_TAG) or datetime.now(UTC).isoformat())
         with connected(home.settings, home.settings.warehouse) as warehouse:
-            state = assess(sources_file, current_loads(warehouse), now)
+            state = assess(sources_file, current_loads(warehouse), instant(context.run.tags))
             warehouse.execute("delete from ledger.company")
             warehouse.execute(
                 "insert into ledger.company values (?, ?, ?)",

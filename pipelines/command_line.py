@@ -138,9 +138,9 @@ def run(wait: Wait = 0, today: Today = None) -> None:
         with _progress() as show:
             show("start", f"{len(state.arrivals.to_load):,} deliveries have arrived")
             prepare(settings)
-            from pipelines.jobs import run_tags  # noqa: PLC0415
+            from pipelines.run_tags import tags_to_load  # noqa: PLC0415
 
-            _run_job(settings, run_tags(state.delivery_days, now), show)
+            _run_job(settings, tags_to_load(state.sources_file, state.delivery_days, now), show)
     _show_summary(settings, started)
 
 
@@ -170,21 +170,11 @@ def backfill(
         prepare(settings)
         with _progress() as show:
             show("start", f"{first:%Y-%m-%d} to {last:%Y-%m-%d}")
-            from pipelines.assets import (  # noqa: PLC0415
-                FEED_TAG,
-                MODE_TAG,
-                NOW_TAG,
-                RANGE_END_TAG,
-                RANGE_START_TAG,
-            )
+            from pipelines.run_tags import tags_to_backfill  # noqa: PLC0415
+            from pipelines.sources.configuration import load_sources_file  # noqa: PLC0415
 
-            tags = {
-                MODE_TAG: "backfill",
-                NOW_TAG: now.isoformat(),
-                RANGE_START_TAG: f"{first:%Y-%m-%d}",
-                RANGE_END_TAG: f"{last:%Y-%m-%d}",
-            }
-            _run_job(settings, tags | ({FEED_TAG: feed} if feed else {}), show)
+            tags = tags_to_backfill(load_sources_file(settings.sources_file), first.date(), last.date(), feed, now)
+            _run_job(settings, tags, show)
     _show_summary(settings, started)
 
 
@@ -202,9 +192,9 @@ def publish(wait: Wait = 0, today: Today = None) -> None:
         now = _now(settings, today)
         prepare(settings)
         show("start", "starting Dagster")
-        from pipelines.assets import MODE_TAG, NOW_TAG  # noqa: PLC0415
+        from pipelines.run_tags import tags_to_publish  # noqa: PLC0415
 
-        _run_job(settings, {MODE_TAG: "run", NOW_TAG: now.isoformat()}, show, load=False)
+        _run_job(settings, tags_to_publish(now), show, load=False)
     _show_summary(settings, started)
 
 

@@ -1,6 +1,6 @@
 """What runs when: the one job, its schedule, and the sensor for arriving files. Logic lives in the assets."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from dagster import (
     AssetSelection,
@@ -18,9 +18,10 @@ from dagster import (
     sensor,
 )
 
-from pipelines.assets import MODE_TAG, NOW_TAG, RANGE_END_TAG, RANGE_START_TAG
 from pipelines.errors import LockedError
+from pipelines.run_tags import tags_to_load
 from pipelines.settings import Settings
+from pipelines.sources.configuration import load_sources_file
 from pipelines.state import look
 
 JOB_NAME = "warehouse"
@@ -31,16 +32,6 @@ warehouse_job = define_asset_job(
     executor_def=in_process_executor,
     description="Load what has arrived, gate it, build the star and the marts, audit and publish.",
 )
-
-
-def run_tags(days: list[date], now: datetime) -> dict[str, str]:
-    """The tags of a run over all that has arrived; the delivery dates `days` become Dagster's partitions."""
-    return {
-        MODE_TAG: "run",
-        NOW_TAG: now.isoformat(),
-        RANGE_START_TAG: min(days, default=now.date()).isoformat(),
-        RANGE_END_TAG: max(days, default=now.date()).isoformat(),
-    }
 
 
 def morning_schedule(time_zone: str) -> ScheduleDefinition:
@@ -55,14 +46,16 @@ def morning_schedule(time_zone: str) -> ScheduleDefinition:
     )
     def every_morning(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
         now = context.scheduled_execution_time
+        settings = Settings.from_environment()
         try:
-            state = look(Settings.from_environment(), now)
+            state = look(settings, now)
         except LockedError:
             # Whoever is writing may not load what has arrived meanwhile: the run waits for its turn.
-            return RunRequest(run_key=now.isoformat(), tags=run_tags([], now))
+            tags = tags_to_load(load_sources_file(settings.sources_file), [], now)
+            return RunRequest(run_key=now.isoformat(), tags=tags)
         if state.is_idle and state.completeness.is_complete:
             return SkipReason("nothing new and nothing overdue")
-        return RunRequest(run_key=now.isoformat(), tags=run_tags(state.delivery_days, now))
+        return RunRequest(run_key=now.isoformat(), tags=tags_to_load(state.sources_file, state.delivery_days, now))
 
     return every_morning
 
@@ -85,6 +78,9 @@ def arrival_sensor() -> SensorDefinition:
         if not state.arrivals.to_load:
             return SkipReason("nothing new")
         key = "-".join(sorted(delivery.batch_id for delivery in state.arrivals.to_load)[:50])
-        return RunRequest(run_key=f"{len(state.arrivals.to_load)}-{key}", tags=run_tags(state.delivery_days, now))
+        return RunRequest(
+            run_key=f"{len(state.arrivals.to_load)}-{key}",
+            tags=tags_to_load(state.sources_file, state.delivery_days, now),
+        )
 
     return arriving_files

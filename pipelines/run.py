@@ -6,8 +6,8 @@ from typing import Any
 
 from dagster import DagsterInstance
 
-from pipelines import errors
-from pipelines.assets import CANDIDATE, COMPANY, DELIVERIES, FEED_TAG, LEDGER, PUBLISHED, feed_key
+from pipelines import errors, run_tags
+from pipelines.assets import CANDIDATE, COMPANY, DELIVERIES, LEDGER, PUBLISHED, feed_key
 from pipelines.contracts import feeds
 from pipelines.definitions import defs, models
 from pipelines.errors import AuditError, BuildError, IncompleteError, WarehouseError
@@ -19,13 +19,13 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def run_job(settings: Settings, tags: dict[str, str], load: bool = True) -> str:
-    """Run the job under `tags` and return its run id; with FEED_TAG, load that feed alone; without `load`, none.
+    """Run the job under `tags` and return its run id; with run_tags.FEED, load that feed alone; without `load`, none.
 
     Raises the WarehouseError that stopped it, and RuntimeError for a fault of the program itself.
     """
     job = defs.resolve_job_def(JOB_NAME)
     # Other feeds are left out of the selection: a step that ran without a result would skip all that hang on it.
-    feed = tags.get(FEED_TAG)
+    feed = tags.get(run_tags.FEED)
     loading = [DELIVERIES, feed_key(feeds()[feed])] if feed else []
     whole = load and not feed
     selection = None if whole else [*loading, *LEDGER, *models.keys, CANDIDATE, PUBLISHED]

@@ -85,7 +85,7 @@ def map_landing(gate: duckdb.DuckDBPyConnection, source: Source, company: Compan
         ), typed as (
             select
                 *,
-                coalesce(_record, concat_ws(chr(31), {content})) as content,
+                case when _unparsed is not null then _record else concat_ws(chr(31), {content}) end as content,
                 {typed}
             from mapped
         )
