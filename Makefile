@@ -33,7 +33,10 @@ $(VENV)/.data-installed: $(VENV)/.installed requirements-data.lock
 setup: $(VENV)/.installed ## Make the virtual environment from the hash-locked file
 
 demo: setup ## Simulate a company, run the main job, publish the marts
-	@if [ ! -e "$(CRMDW_HOME)/sources.yml" ]; then $(BIN)/crmdw simulate; fi
+	@if [ ! -e "$(CRMDW_HOME)/sources.yml" ]; then $(BIN)/crmdw simulate; \
+	elif ! grep -q '^# Written by the simulator' "$(CRMDW_HOME)/sources.yml"; then \
+		echo "$(CRMDW_HOME)/sources.yml: this home has sources of its own, and gets no simulated ones." >&2; \
+		echo "Remedy: make demo CRMDW_HOME=/another/folder, or $(BIN)/crmdw --home $(CRMDW_HOME) run" >&2; exit 2; fi
 	@$(BIN)/crmdw run
 
 demo-real: $(VENV)/.data-installed ## The same job on the real Complete Journey data

@@ -37,6 +37,11 @@ def audit_suite(table: str, *rules: Expectation) -> gx.ExpectationSuite:
     return gx.ExpectationSuite(name=table, expectations=list(rules))
 
 
+# What nobody writes into a code: a sentence, an e-mail address, a telephone number. Digits are of any script, and are
+# counted without braces, which the engine would take for places of its own.
+_FREE_TEXT = "length({name}) > 60 or regexp_matches({name}, '[@＠]|" + r"\pN" * 7 + "')"
+
+
 def _contract_rules(feed: Feed) -> list[Expectation]:
     key = ", ".join(feed.key)
     rules: list[Expectation] = [
@@ -71,6 +76,8 @@ def _column_rules(column: Column) -> list[Expectation]:
                 description=f"{name} is one of {', '.join(column.values)}",
             )
         )
+    if column.code:
+        rules.append(rows_where(f"{name} is a short code, not free text", _FREE_TEXT.format(name=name)))
     if column.minimum is not None or column.maximum is not None:
         limits = [
             f"{word} {limit}"

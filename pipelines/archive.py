@@ -1,6 +1,7 @@
 """The archive: every batch as it landed, in Parquet, so that it can be loaded again without its source.
 
-A folder per batch, `archive/<feed>/batch_id=<id>/`; it is complete as soon as it is there, and never changed.
+A folder per batch, `archive/<feed>/batch_id=<id>/`; it is complete as soon as it is there. Landing the same file anew
+replaces it, because a mended codec or delimiter reads it better.
 """
 
 import shutil
@@ -13,15 +14,16 @@ from pipelines.settings import Settings
 
 
 def store_landing(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str) -> None:
-    """Write the table `landing` into the archive; a batch that is there already stays as it is."""
+    """Write the table `landing` into the archive, in place of what an earlier landing of the same batches left."""
     staging = settings.scratch / f"archive-{feed}"
     shutil.rmtree(staging, ignore_errors=True)
     gate.execute(f"copy landing to {literal(staging)} (format parquet, compression zstd, partition_by (batch_id))")
     target = settings.archive / feed
     target.mkdir(parents=True, exist_ok=True)
     for folder in sorted(staging.glob("batch_id=*")):
-        if not (target / folder.name).exists():
-            folder.rename(target / folder.name)
+        if (target / folder.name).exists():
+            (target / folder.name).rename(staging / f"replaced-{folder.name}")
+        folder.rename(target / folder.name)
     shutil.rmtree(staging, ignore_errors=True)
 
 

@@ -3,11 +3,11 @@
 Dagster and Great Expectations are imported by the commands that need them only, because importing takes seconds.
 """
 
+import itertools
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,16 +16,18 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pipelines.errors import EXIT_CODE_MEANINGS, UsageError, WarehouseError
+from pipelines.errors import EXIT_CODE_MEANINGS, LockedError, UsageError, WarehouseError
+from pipelines.lock import writing
+from pipelines.progress_display import ProgressDisplay, Show, counted
 from pipelines.settings import Settings
 
 _EXIT_CODES = "\n\n".join(f"{code.value}  {meaning}" for code, meaning in EXIT_CODE_MEANINGS.items())
 
 app = typer.Typer(
     help="One trustworthy, dated customer from every channel, in a DuckDB warehouse that is ready each morning.",
-    epilog=f"[bold]Exit codes[/bold]\n\n{_EXIT_CODES}",
+    epilog="--home, --sources and --verbose may stand after the command too.\n\n"
+    f"[bold]Exit codes[/bold]\n\n{_EXIT_CODES}",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -33,9 +35,6 @@ app = typer.Typer(
 )
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
-
-Show = Callable[..., None]
-"""Called with a step, a message and, where it is known, the share of the work that is done."""
 
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
 Wait = Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for another command to end.")]
@@ -57,21 +56,22 @@ def options(
         os.environ["CRMDW_HOME"] = str(home.expanduser().resolve())
     if sources:
         os.environ["CRMDW_SOURCES"] = str(sources.expanduser().resolve())
-    if verbose:
-        os.environ["CRMDW_VERBOSE"] = "1"
 
 
 @app.command(epilog="Example: [cyan]crmdw init[/cyan]")
 def init() -> None:
     """Make the home folder, an annotated sources file to fill in, and Dagster's and dbt's own files."""
     from pipelines.home import prepare, write_sources_template  # noqa: PLC0415
+    from pipelines.summary import command  # noqa: PLC0415
 
     settings = Settings.from_environment()
     written = write_sources_template(settings)
     prepare(settings)
     console.print(f"Home: {settings.home}", soft_wrap=True)
     if written:
-        console.print(f"Next: describe your files in {settings.sources_file}, then `crmdw doctor`.", soft_wrap=True)
+        console.print(f"Next: describe your files in {settings.sources_file}, then", soft_wrap=True)
+    for name in ("doctor", "run", "ui"):
+        console.print(f"  {command(settings, name)}", soft_wrap=True, markup=False)
 
 
 @app.command(epilog="Example: [cyan]crmdw simulate --customers 500 --start 2024-01-01 --end 2024-03-31[/cyan]")
@@ -89,21 +89,13 @@ def simulate(
         raise UsageError(f"--end {end:%Y-%m-%d} is before --start {start:%Y-%m-%d}", "give an end after the start")
     folder = (out or Settings.from_environment().home).expanduser().resolve()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name in ("sources.yml", "inbox", "truth"):
-        if (folder / name).is_file() or any((folder / name).glob("*")):
-            raise UsageError(
-                f"{folder / name}: it is there already, and may be somebody's own",
-                "give another folder with --out or --home, or remove it",
+    try:
+        with ProgressDisplay(errors) as show:
+            rows = run_simulation(
+                folder, customers, start.date(), end.date(), seed, lambda step, share: show("simulate", step, share)
             )
-    with _progress() as show:
-        rows = run_simulation(
-            folder,
-            customers,
-            start.date(),
-            end.date(),
-            seed,
-            lambda step, share: show("simulate", step, share),
-        )
+    except FileExistsError as error:
+        raise UsageError(str(error), "give another folder with --out or --home, or remove it") from error
     size = f"{rows['rows']:,} rows, {rows['dirty_rows']:,} of them dirty, in {rows['files']:,} files"
     console.print(f"Simulated {size}: {folder}", soft_wrap=True)
 
@@ -111,37 +103,27 @@ def simulate(
 @app.command(epilog="Example: [cyan]crmdw run --wait 600[/cyan]")
 def run(wait: Wait = 0, today: Today = None) -> None:
     """Load what has arrived, gate it, build the marts, audit and publish. Does nothing where nothing is new."""
-    from pipelines.errors import IncompleteError  # noqa: PLC0415
     from pipelines.home import prepare  # noqa: PLC0415
-    from pipelines.lock import writing  # noqa: PLC0415
     from pipelines.state import look  # noqa: PLC0415
+    from pipelines.summary import show_idle  # noqa: PLC0415
 
     settings = Settings.from_environment()
     started = time.monotonic()
     with writing(settings, "crmdw run", wait):
         now = _now(settings, today)
         state = look(settings, now)
-        if state.is_idle:
-            if not state.completeness.is_complete:
-                raise IncompleteError(
-                    "nothing has arrived, and a required delivery is missing or refused:\n  "
-                    + "\n  ".join(state.completeness.required),
-                    "deliver or mend these files and run again; the published file stays what it was",
-                )
-            _show_summary(settings, started)
-            missing = len(state.completeness.optional)
-            rest = (
-                f"; optional deliveries missing still, as published: {missing}" if missing else " and nothing overdue"
-            )
-            console.print(f"\nNothing new{rest}; complete to {state.completeness.complete_date}.")
+        if state.is_idle or state.is_empty:
+            if state.is_published and state.completeness.is_complete:
+                _show_summary(settings, started)
+            show_idle(console, settings, state)
             return
-        with _progress() as show:
+        with ProgressDisplay(errors) as show:
             show("start", f"{len(state.arrivals.to_load):,} deliveries have arrived")
             prepare(settings)
             from pipelines.run_tags import tags_to_load  # noqa: PLC0415
 
             _run_job(settings, tags_to_load(state.sources_file, state.delivery_days, now), show)
-    _show_summary(settings, started)
+        _show_summary(settings, started)
 
 
 @app.command(
@@ -157,7 +139,6 @@ def backfill(
     """Load a range of delivery dates again, by today's mapping and gates, then build, audit and publish."""
     from pipelines.contracts import feeds  # noqa: PLC0415
     from pipelines.home import prepare  # noqa: PLC0415
-    from pipelines.lock import writing  # noqa: PLC0415
 
     settings = Settings.from_environment()
     started = time.monotonic()
@@ -168,34 +149,34 @@ def backfill(
     with writing(settings, "crmdw backfill", wait):
         now = _now(settings, today)
         prepare(settings)
-        with _progress() as show:
+        with ProgressDisplay(errors) as show:
             show("start", f"{first:%Y-%m-%d} to {last:%Y-%m-%d}")
             from pipelines.run_tags import tags_to_backfill  # noqa: PLC0415
             from pipelines.sources.configuration import load_sources_file  # noqa: PLC0415
 
             tags = tags_to_backfill(load_sources_file(settings.sources_file), first.date(), last.date(), feed, now)
             _run_job(settings, tags, show)
-    _show_summary(settings, started)
+        _show_summary(settings, started)
 
 
 @app.command(epilog="Example: [cyan]crmdw publish[/cyan]")
 def publish(wait: Wait = 0, today: Today = None) -> None:
     """Build the marts from what is loaded, audit and publish; nothing new is read."""
     from pipelines.home import prepare  # noqa: PLC0415
-    from pipelines.lock import writing  # noqa: PLC0415
 
     settings = Settings.from_environment()
     started = time.monotonic()
     if not settings.warehouse.exists():
         raise UsageError(f"{settings.warehouse}: nothing has been loaded yet", "run `crmdw run` first")
-    with writing(settings, "crmdw publish", wait), _progress() as show:
+    with writing(settings, "crmdw publish", wait):
         now = _now(settings, today)
         prepare(settings)
-        show("start", "starting Dagster")
-        from pipelines.run_tags import tags_to_publish  # noqa: PLC0415
+        with ProgressDisplay(errors) as show:
+            show("start", "starting Dagster")
+            from pipelines.run_tags import tags_to_publish  # noqa: PLC0415
 
-        _run_job(settings, tags_to_publish(now), show, load=False)
-    _show_summary(settings, started)
+            _run_job(settings, tags_to_publish(now), show, load=False)
+        _show_summary(settings, started)
 
 
 @app.command(epilog="Example: [cyan]crmdw status[/cyan]")
@@ -205,7 +186,12 @@ def status(today: Today = None) -> None:
     from pipelines.summary import show_status  # noqa: PLC0415
 
     settings = Settings.from_environment()
-    show_status(console, settings, look(settings, _now(settings, today)))
+    try:
+        state = look(settings, _now(settings, today))
+    except LockedError as error:
+        errors.print(f"{escape(error.cause)}; ask again when it has ended", soft_wrap=True)
+        raise typer.Exit(error.exit_code) from None
+    show_status(console, settings, state)
 
 
 @app.command(epilog="Example: [cyan]crmdw ui --port 3001[/cyan]")
@@ -247,21 +233,34 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command; an error that a person can mend is shown as cause and remedy, without a traceback."""
+    arguments = _options_first(sys.argv[1:])
     try:
-        app()
-    except WarehouseError as error:
-        if os.environ.get("CRMDW_VERBOSE"):
-            raise
-        errors.print(f"[bold red]Error[/bold red] {escape(str(error))}", soft_wrap=True)
-        sys.exit(error.exit_code)
+        app(arguments)
     except Exception as error:
-        if os.environ.get("CRMDW_VERBOSE"):
+        if "--verbose" in arguments:
             raise
-        errors.print(
-            f"[bold red]Unexpected error[/bold red] {escape(f'{type(error).__name__}: {error}')}", soft_wrap=True
-        )
-        errors.print("Run again with `crmdw --verbose ...` for the traceback.")
+        if isinstance(error, WarehouseError):
+            errors.print(f"[bold red]Error[/bold red] {escape(str(error))}", soft_wrap=True)
+            sys.exit(error.exit_code)
+        text = escape(f"{type(error).__name__}: {error}")
+        errors.print(f"[bold red]Unexpected error[/bold red] {text}", soft_wrap=True)
+        errors.print("Run again with --verbose for the traceback.")
         sys.exit(1)
+
+
+def _options_first(arguments: list[str]) -> list[str]:
+    """The arguments with those of every command before the command, as the parser wants them."""
+    first: list[str] = []
+    rest: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        if argument in ("--home", "--sources"):
+            first += [argument, *itertools.islice(left, 1)]
+        elif argument == "--verbose" or argument.startswith(("--home=", "--sources=")):
+            first.append(argument)
+        else:
+            rest.append(argument)
+    return first + rest
 
 
 def _now(settings: Settings, today: datetime | None) -> datetime:
@@ -279,54 +278,19 @@ def _run_job(settings: Settings, tags: dict[str, str], show: Show, load: bool = 
     from pipelines.progress import listen  # noqa: PLC0415
     from pipelines.run import run_job, step_names  # noqa: PLC0415
 
-    steps = step_names(load)
-    done: list[str] = []
-
-    def show_share(step: str, message: str) -> None:
-        if step not in done:
-            done.append(step)
-        show(step, message, (len(done) - 1) / len(steps))
-
-    listen(show_share)
+    listen(counted(show, step_names(load)))
     run_job(settings, tags, load)
 
 
 def _show_summary(settings: Settings, started: float) -> None:
+    """Show the summary; what was published stays published where it cannot be shown."""
     from pipelines.summary import show_summary  # noqa: PLC0415
 
-    show_summary(console, settings, time.monotonic() - started)
-
-
-class _progress:  # noqa: N801 (used as a function)
-    """A line that moves on a terminal, and one plain line per step elsewhere."""
-
-    def __enter__(self) -> Show:
-        self._display = Progress(
-            SpinnerColumn(),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[step]:<26}"),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            console=errors,
-            transient=True,
-        )
-        self._task = self._display.add_task("", step="", total=1.0)
-        self._step = ""
-        self._started = time.monotonic()
-        if errors.is_terminal:
-            self._display.start()
-        return self._show
-
-    def _show(self, step: str, message: str, share: float = 0.0) -> None:
-        if errors.is_terminal:
-            self._display.update(self._task, step=step, description=message, completed=share)
-        if step != self._step:
-            self._step = step
-            if not errors.is_terminal:
-                errors.print(f"{time.monotonic() - self._started:6.1f} s  {step}: {message}")
-
-    def __exit__(self, *error: object) -> None:
-        self._display.stop()
+    try:
+        show_summary(console, settings, time.monotonic() - started)
+    except Exception as error:
+        text = f"{settings.published_file} is published; the summary cannot be shown: {error}"
+        errors.print(escape(text), soft_wrap=True)
 
 
 if __name__ == "__main__":

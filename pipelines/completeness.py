@@ -13,6 +13,7 @@ from pipelines.sources.configuration import Source, SourcesFile
 
 _DAY = timedelta(days=1)
 _SATURDAY = 5
+_BY_THE_CALENDAR = ("daily", "weekdays", "monthly")
 
 
 @dataclass(frozen=True)
@@ -55,26 +56,45 @@ class Completeness:
 
 
 def assess(sources_file: SourcesFile, loads: list[Load], now: datetime) -> Completeness:
-    """What is missing at the instant `now` (with a time zone), judged by the ledger's lines in force."""
+    """What is missing at the instant `now` (with a time zone), judged by the ledger's lines in force.
+
+    A day is good when a delivery of it is loaded and no part of it is refused.
+    """
     local = now.astimezone(ZoneInfo(sources_file.company.time_zone))
     shortfalls: list[Shortfall] = []
-    bounds: list[date] = []
-    latest: list[date] = []
+    required: list[tuple[Source, set[date]]] = []
     for source in sources_file.sources:
         own = [load for load in loads if (load.feed, load.source_system) == (source.feed, source.source_system)]
-        good = {load.delivery_date for load in own if load.verdict == "loaded"}
+        refused = {load.delivery_date for load in own if load.verdict == "refused"}
+        good = {load.delivery_date for load in own} - refused
         shortfalls += [_overdue(source, day) for day in _overdue_days(source, good, local)]
         shortfalls += [_refused(source, load) for load in own if load.verdict == "refused"]
         if source.terms.required:
-            if bound := _complete_until(source, good):
-                bounds.append(bound)
-            latest += [max(good)] if good else []
-    complete_date = min(bounds, default=None) or min(latest, default=None)
-    starts = [source.start for source in sources_file.sources if source.terms.required and source.start]
-    if complete_date and complete_date < min(starts, default=complete_date):
-        complete_date = None
+            required.append((source, good))
     # Sources that share feed and system each see the same refusal.
-    return Completeness(complete_date, list(dict.fromkeys(shortfalls)))
+    return Completeness(_complete_date(required), list(dict.fromkeys(shortfalls)))
+
+
+def _complete_date(required: list[tuple[Source, set[date]]]) -> date | None:
+    """The last day with all required feeds loaded, from the required sources and their good days.
+
+    The slowest source that is still owed something sets it. Where all have ended, it is the day on which the first
+    feed ran dry, that is the least of the feeds' last `until`; where none delivers by the calendar, the last day that
+    all of them have reached.
+    """
+    bounds: list[date] = []
+    ends: dict[str, date] = {}
+    for source, good in required:
+        if source.terms.cadence not in _BY_THE_CALENDAR:
+            continue
+        if bound := _complete_until(source, good):
+            bounds.append(bound)
+        elif source.until:
+            ends[source.feed] = max(source.until, ends.get(source.feed, source.until))
+    latest = [max(good) for _, good in required if good]
+    found = min(bounds, default=None) or min(ends.values(), default=None) or min(latest, default=None)
+    starts = [source.start for source, _ in required if source.start]
+    return None if found and found < min(starts, default=found) else found
 
 
 def _overdue(source: Source, day: date) -> Shortfall:
@@ -102,6 +122,11 @@ def _expected_days(source: Source, last: date) -> Iterator[date]:
         day += _DAY
 
 
+def _expected_months(source: Source, last: date) -> Iterator[date]:
+    """The first days of the months that a monthly source owes; a month is owed once its last day has come."""
+    return (day.replace(day=1) for day in _expected_days(source, last) if (day + _DAY).month != day.month)
+
+
 def _overdue_days(source: Source, good: set[date], local: datetime) -> Iterable[date]:
     """The delivery dates whose due time has passed without a good load; a month is named by its first day."""
     last = local.date() - _DAY
@@ -112,23 +137,23 @@ def _overdue_days(source: Source, good: set[date], local: datetime) -> Iterable[
             return [day for day in _expected_days(source, last) if day not in good]
         case "monthly":
             months = {day.replace(day=1) for day in good}
-            due = {day.replace(day=1) for day in _expected_days(source, last) if (day + _DAY).month != day.month}
-            return sorted(due - months)
+            return [month for month in _expected_months(source, last) if month not in months]
         case _:
             first = source.delivery_date or source.start
             return [first] if first and first <= last and not good else []
 
 
 def _complete_until(source: Source, good: set[date]) -> date | None:
-    """The last day before the first expected delivery that is not loaded; None where the cadence sets no bound."""
-    match source.terms.cadence:
-        case "daily" | "weekdays":
-            if source.start is None:
-                return max(good, default=None)
-            end = (source.until or max(good, default=source.start)) + _DAY
-            missing = (day for day in _expected_days(source, end) if day not in good)
-            return next(missing, end) - _DAY
-        case "monthly":
-            return max(good, default=None)
-        case _:
-            return None
+    """The last day before the first expected day or month that is not good; None where all is until the source ended."""
+    if source.start is None:
+        return max(good, default=None)
+    last = max(good, default=source.start - _DAY)
+    if source.terms.cadence == "monthly":
+        good = {day.replace(day=1) for day in good}
+        following = (last.replace(day=1) + 31 * _DAY).replace(day=1)
+        owed = _expected_months(source, source.until or following)
+    else:
+        following = last + _DAY
+        owed = _expected_days(source, source.until or following)
+    missing = next((day for day in owed if day not in good), None if source.until else following)
+    return missing - _DAY if missing else None

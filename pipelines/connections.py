@@ -1,6 +1,7 @@
 """DuckDB connections, all with the same limits, and the quoting of names and values in SQL text."""
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +12,16 @@ import pyarrow as pa
 from pipelines.errors import LockedError
 from pipelines.settings import Settings
 
+_RETRY_SECONDS = 10.0
+_PAUSE_SECONDS = 0.2
+
 
 @contextmanager
 def connected(settings: Settings, path: Path | None, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the DuckDB file at `path` (None: in memory), in UTC and within the settings' limits.
 
-    Raises LockedError, naming the holder's process, where another process has the file open for writing.
+    Raises LockedError, naming the holder's process, where another process has the file open for writing; a writer,
+    whom any reader keeps out, tries for some seconds before.
     """
     settings.scratch.mkdir(parents=True, exist_ok=True)
     limits: dict[str, str | bool | int | float | list[str]] = {
@@ -27,16 +32,7 @@ def connected(settings: Settings, path: Path | None, read_only: bool = False) ->
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": True,
     }
-    try:
-        connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=limits)
-    except duckdb.IOException as error:
-        if "lock" not in str(error).lower():
-            raise
-        holder = re.search(r"PID (\d+)", str(error))
-        raise LockedError(
-            f"{path}: the file is open in another program" + (f", process {holder[1]}" if holder else ""),
-            "close it there (analysts open published/crm.duckdb instead), then run the command again",
-        ) from error
+    connection = _opened(str(path) if path else ":memory:", read_only, limits)
     try:
         if path and not read_only:
             # It holds personal data; DuckDB gives a new file the mode of any other.
@@ -45,6 +41,36 @@ def connected(settings: Settings, path: Path | None, read_only: bool = False) ->
         yield connection
     finally:
         connection.close()
+
+
+def _opened(
+    path: str, read_only: bool, limits: dict[str, str | bool | int | float | list[str]]
+) -> duckdb.DuckDBPyConnection:
+    last = time.monotonic() + (0 if read_only else _RETRY_SECONDS)
+    while True:
+        try:
+            return duckdb.connect(path, read_only=read_only, config=limits)
+        except duckdb.IOException as error:
+            locked = locked_error(str(error))
+            if not locked:
+                raise
+            if time.monotonic() >= last:
+                raise locked from error
+        time.sleep(_PAUSE_SECONDS)
+
+
+def locked_error(message: str) -> LockedError | None:
+    """What DuckDB's `message` says of a file that another process has open; None where it says something else."""
+    # dbt breaks the message into lines of its log.
+    text = " ".join(message.split())
+    found = re.search(r"Could not set lock on file \"(?P<path>[^\"]+)\"", text)
+    if not found:
+        return None
+    holder = re.search(r"PID (\d+)", text[found.end() :])
+    return LockedError(
+        f"{found['path']}: the file is open in another program" + (f", process {holder[1]}" if holder else ""),
+        "close it there (analysts open published/crm.duckdb instead), then run the command again",
+    )
 
 
 def insert_rows(

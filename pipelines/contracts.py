@@ -47,6 +47,7 @@ class Column(_Strict):
     maximum: float | str | None = None
     references: str | None = None
     private: bool = False
+    code: bool = False
     not_after_delivery: bool = False
 
     @property

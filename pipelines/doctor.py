@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from pipelines.errors import LockedError, WarehouseError
-from pipelines.lock import writing
+from pipelines.lock import looking
 from pipelines.settings import Settings
 from pipelines.sources.configuration import load_sources_file
 from pipelines.sources.path_pattern import PathPattern
@@ -43,10 +43,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def _lock(settings: Settings) -> Finding:
     try:
-        with writing(settings, "crmdw doctor"):
-            return Finding(True, "nobody is writing to this home")
+        with looking(settings):
+            pass
     except LockedError as error:
-        return Finding(False, error.cause, error.remedy)
+        return Finding(False, error.cause, "wait until it ends")
+    return Finding(True, "nobody is writing to this home")
 
 
 def _published(settings: Settings) -> Iterator[Finding]:

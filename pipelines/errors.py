@@ -28,7 +28,7 @@ EXIT_CODE_MEANINGS = {
     ExitCode.GATE_BROKEN: "a gate could not judge (an engine error); nothing is published",
     ExitCode.BUILD_FAILED: "dbt could not build or test the models; nothing is published",
     ExitCode.AUDIT_FAILED: "the audit refused the candidate; the published file stays what it was",
-    ExitCode.LOCKED: "somebody else is writing to this home; nothing was done",
+    ExitCode.LOCKED: "somebody else has the home or its warehouse open; the published file stays what it was",
     ExitCode.PUBLISH_FAILED: "the new file could not be written; the published file stays what it was",
 }
 

@@ -1,12 +1,17 @@
 """What runs when: the one job, its schedule, and the sensor for arriving files. Logic lives in the assets."""
 
-from datetime import UTC, datetime
+import hashlib
+from datetime import UTC, datetime, timedelta
 
 from dagster import (
     AssetSelection,
+    DagsterInstance,
+    DagsterRunStatus,
     DefaultScheduleStatus,
     DefaultSensorStatus,
+    RunRecord,
     RunRequest,
+    RunsFilter,
     ScheduleDefinition,
     ScheduleEvaluationContext,
     SensorDefinition,
@@ -21,10 +26,17 @@ from dagster import (
 from pipelines.errors import LockedError
 from pipelines.run_tags import tags_to_load
 from pipelines.settings import Settings
-from pipelines.sources.configuration import load_sources_file
-from pipelines.state import look
+from pipelines.state import State, look
 
 JOB_NAME = "warehouse"
+_PAUSE = timedelta(minutes=15)
+_LONGEST_WAIT = timedelta(hours=2)
+_BEGUN = [
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
 
 warehouse_job = define_asset_job(
     JOB_NAME,
@@ -49,11 +61,9 @@ def morning_schedule(time_zone: str) -> ScheduleDefinition:
         settings = Settings.from_environment()
         try:
             state = look(settings, now)
-        except LockedError:
-            # Whoever is writing may not load what has arrived meanwhile: the run waits for its turn.
-            tags = tags_to_load(load_sources_file(settings.sources_file), [], now)
-            return RunRequest(run_key=now.isoformat(), tags=tags)
-        if state.is_idle and state.completeness.is_complete:
+        except LockedError as error:
+            return SkipReason(f"{error.cause}; the sensor looks every minute whether that has left something to do")
+        if (state.is_idle or state.is_empty) and state.completeness.is_complete:
             return SkipReason("nothing new and nothing overdue")
         return RunRequest(run_key=now.isoformat(), tags=tags_to_load(state.sources_file, state.delivery_days, now))
 
@@ -61,26 +71,54 @@ def morning_schedule(time_zone: str) -> ScheduleDefinition:
 
 
 def arrival_sensor() -> SensorDefinition:
-    """Looks every minute whether a file has arrived, and asks for one run per set of arrivals."""
+    """Looks every minute whether a file has arrived, or a failed run has left something to publish."""
 
     @sensor(
         job=warehouse_job,
         minimum_interval_seconds=60,
         default_status=DefaultSensorStatus.RUNNING,
-        description="Starts a run when files have arrived.",
+        description="Starts a run when files have arrived, and again a quarter of an hour after a run has failed.",
     )
     def arriving_files(context: SensorEvaluationContext) -> RunRequest | SkipReason:
         now = datetime.now(UTC)
         try:
             state = look(Settings.from_environment(), now)
-        except LockedError:
-            return SkipReason("a run is writing to the warehouse")
-        if not state.arrivals.to_load:
+        except LockedError as error:
+            return SkipReason(error.cause)
+        if state.is_idle or state.is_empty:
             return SkipReason("nothing new")
-        key = "-".join(sorted(delivery.batch_id for delivery in state.arrivals.to_load)[:50])
+        _end_dead_runs(context.instance, now)
+        waiting = RunsFilter(job_name=JOB_NAME, statuses=[DagsterRunStatus.QUEUED, *_BEGUN])
+        if context.instance.get_run_records(waiting, limit=1):
+            return SkipReason("a run is queued or has started")
+        last = next(iter(context.instance.get_run_records(RunsFilter(job_name=JOB_NAME), limit=1)), None)
+        if last and _is_too_early(last, state, now):
+            return SkipReason(f"run {last.dagster_run.run_id} has failed; it is tried again a quarter of an hour later")
+        # With the last run, because the same file may come again after another, and a failed run is to be repeated.
+        asked = [last.dagster_run.run_id if last else "", *sorted(one.batch_id for one in state.arrivals.to_load)]
         return RunRequest(
-            run_key=f"{len(state.arrivals.to_load)}-{key}",
+            run_key=hashlib.md5("-".join(asked).encode()).hexdigest(),
             tags=tags_to_load(state.sources_file, state.delivery_days, now),
         )
 
     return arriving_files
+
+
+def _is_too_early(last: RunRecord, state: State, now: datetime) -> bool:
+    """Whether the last run has just failed, and no file has changed since it began."""
+    if last.dagster_run.status not in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED):
+        return False
+    ended = last.end_time or 0.0
+    began = last.start_time or ended
+    is_mended = any(began < one.modified_nanoseconds / 1e9 < now.timestamp() for one in state.arrivals.to_load)
+    return now.timestamp() - ended < _PAUSE.total_seconds() and not is_mended
+
+
+def _end_dead_runs(instance: DagsterInstance, now: datetime) -> None:
+    """Record as failed what has not ended although nobody holds the home: its process was killed.
+
+    Dagster would keep every later run in its queue behind it. A run waits an hour for the home at most.
+    """
+    begun = RunsFilter(job_name=JOB_NAME, statuses=_BEGUN, updated_before=now - _LONGEST_WAIT)
+    for record in instance.get_run_records(begun):
+        instance.report_run_failed(record.dagster_run, "the process of this run has ended without a word")

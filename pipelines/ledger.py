@@ -3,9 +3,10 @@
 Nothing here moves rows; that is `pipelines/raw.py`, which writes raw rows and ledger lines in one transaction.
 """
 
+import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 
 import duckdb
 
@@ -15,18 +16,24 @@ from pipelines.contracts import feeds
 COUNTS = ("read", "loaded", "quarantined", "duplicate", "unchanged", "blocked")
 """Conservation: the first is the sum of the others, in every batch; the table itself refuses anything else."""
 
+Slot = tuple[str, str, date, str]
+"""Source system, feed, delivery date and part: the place of one delivery."""
+
 _TABLES = """
 create schema if not exists raw;
 create schema if not exists ledger;
 create schema if not exists quarantine;
 create table if not exists ledger.loads (
-    batch_id varchar primary key,
+    load_number bigint primary key,
+    batch_id varchar not null,
     source_system varchar not null,
     feed varchar not null,
     delivery_date date not null,
     part varchar not null,
     file varchar not null,
     file_hash varchar not null,
+    reading_hash varchar not null,
+    fault varchar,
     rows_read bigint not null,
     rows_loaded bigint not null,
     rows_quarantined bigint not null,
@@ -76,7 +83,7 @@ create table if not exists ledger.publications (
     published_at timestamp not null,
     run_id varchar not null,
     complete_date date,
-    loads_hash varchar not null,
+    state_hash varchar not null,
     content_hash varchar not null
 );
 create table if not exists quarantine.rows (
@@ -91,8 +98,12 @@ create table if not exists quarantine.rows (
 
 @dataclass(frozen=True)
 class Load:
-    """One line of the ledger that is in force: the latest batch of its slot."""
+    """One line of the ledger that is in force: the batch of its slot that was loaded last, or refused since.
 
+    `reading_hash` is of the source's entry it was read by, `fault` why its file could not be read as a whole.
+    """
+
+    load_number: int
     batch_id: str
     source_system: str
     feed: str
@@ -100,9 +111,27 @@ class Load:
     part: str
     file: str
     file_hash: str
+    reading_hash: str
+    fault: str | None
+    rows_read: int
     verdict: str
     reason: str | None
-    rows_read: int
+    loaded_at: datetime
+
+    @property
+    def slot(self) -> Slot:
+        return (self.source_system, self.feed, self.delivery_date, self.part)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the ledger knows: the lines in force by number, and the files that were read.
+
+    `files` maps (feed, system, path) to (size, modification time in nanoseconds, batch).
+    """
+
+    loads: list[Load] = field(default_factory=list)
+    files: dict[tuple[str, str, str], tuple[int, int, str]] = field(default_factory=dict)
 
 
 def create_tables(warehouse: duckdb.DuckDBPyConnection) -> None:
@@ -117,57 +146,55 @@ def current_loads(warehouse: duckdb.DuckDBPyConnection, feed: str | None = None)
     """The lines in force, of one feed or of all, by delivery date."""
     rows = warehouse.execute(
         """
-        select batch_id, source_system, feed, delivery_date, part, file, file_hash, verdict, reason, rows_read
+        select
+            load_number, batch_id, source_system, feed, delivery_date, part, file, file_hash, reading_hash, fault,
+            rows_read, verdict, reason, loaded_at
         from ledger.loads
         where is_current and ($feed is null or feed = $feed)
-        order by feed, delivery_date, source_system, part
+        order by feed, delivery_date, source_system, part, load_number
         """,
         {"feed": feed},
     ).fetchall()
     return [Load(*row) for row in rows]
 
 
-def known_files(warehouse: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str], tuple[int, int, str]]:
-    """(feed, system, path) -> (size, modification time in nanoseconds, batch) of every file that was read before."""
-    return {tuple(row[:3]): tuple(row[3:]) for row in warehouse.execute("from ledger.files").fetchall()}
+def known(warehouse: duckdb.DuckDBPyConnection, feed: str | None = None) -> Known:
+    """What the ledger knows of one feed or of all."""
+    rows = warehouse.execute("from ledger.files where $feed is null or feed = $feed", {"feed": feed}).fetchall()
+    return Known(current_loads(warehouse, feed), {tuple(row[:3]): tuple(row[3:]) for row in rows})
 
 
-def conservation(warehouse: duckdb.DuckDBPyConnection, batches: Iterable[str] | None = None) -> dict[str, int]:
-    """The counts of the lines in force (or of `batches`), summed: batches, refused, and each of COUNTS."""
+def conservation(warehouse: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """The counts of the lines in force, summed: batches, refused, and each of COUNTS."""
     sums = ", ".join(f"coalesce(sum(rows_{count}), 0)::bigint" for count in COUNTS)
-    chosen = None if batches is None else list(batches)
     row = warehouse.execute(
-        f"""
-        select count(*), count(*) filter (verdict = 'refused'), {sums}
-        from ledger.loads
-        where is_current and ($batches is null or list_contains($batches::varchar[], batch_id))
-        """,
-        {"batches": chosen},
+        f"select count(*), count(*) filter (verdict = 'refused'), {sums} from ledger.loads where is_current"
     ).fetchone()
     assert row is not None
     return dict(zip(("batches", "refused", *COUNTS), row, strict=True))
 
 
-def loads_hash(warehouse: duckdb.DuckDBPyConnection) -> str:
-    """A hash of which batches are in force and how they were judged: equal hashes, equal raw tables."""
-    row = warehouse.execute(
-        """
-        select coalesce(md5(string_agg(concat_ws('|', batch_id, verdict, rows_loaded), ',' order by batch_id)), '')
-        from ledger.loads
-        where is_current
-        """
-    ).fetchone()
-    assert row is not None
-    return str(row[0])
+def state_hash(
+    warehouse: duckdb.DuckDBPyConnection, company: tuple[str, str], shortfalls: Iterable[tuple[str, str, date, str]]
+) -> str:
+    """A hash of all that the marts are made of: equal hashes, nothing to build.
+
+    `company` is (time zone, currency); `shortfalls` are the optional ones as (feed, system, delivery date, kind).
+    """
+    numbers = warehouse.execute("select load_number from ledger.loads where is_current order by all").fetchall()
+    return hashlib.md5(repr((numbers, company, sorted(shortfalls))).encode()).hexdigest()
 
 
-def published_loads_hash(warehouse: duckdb.DuckDBPyConnection) -> str | None:
-    """The loads_hash of the last publication, None before the first."""
-    row = warehouse.execute("select loads_hash from ledger.publications order by published_at desc limit 1").fetchone()
+def known_state_hash(warehouse: duckdb.DuckDBPyConnection) -> str:
+    """The state_hash by the shortfalls and the company as the last run wrote them down."""
+    company = warehouse.execute("select time_zone, currency from ledger.company").fetchone()
+    shortfalls = warehouse.execute(
+        "select feed, source_system, delivery_date, kind from ledger.shortfalls where not is_required"
+    ).fetchall()
+    return state_hash(warehouse, company or ("", ""), shortfalls)
+
+
+def published_state_hash(warehouse: duckdb.DuckDBPyConnection) -> str | None:
+    """The state_hash of the last publication, None before the first."""
+    row = warehouse.execute("select state_hash from ledger.publications order by published_at desc limit 1").fetchone()
     return str(row[0]) if row else None
-
-
-def optional_shortfalls(warehouse: duckdb.DuckDBPyConnection) -> set[tuple[str, str, date, str]]:
-    """Feed, system, delivery date and kind of what was missing of the optional feeds at the last run."""
-    query = "select feed, source_system, delivery_date, kind from ledger.shortfalls where not is_required"
-    return set(warehouse.execute(query).fetchall())

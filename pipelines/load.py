@@ -5,20 +5,18 @@ Between these steps the warehouse is closed, so that nothing waits for a long ga
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-
-import duckdb
 
 from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
 from pipelines.gate.candidates import gather_candidates
-from pipelines.ledger import create_tables
+from pipelines.ledger import Known, Load, create_tables, known
 from pipelines.raw import LoadResult, remember_files, write_gated
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
-from pipelines.sources.deliveries import Delivery, archived_deliveries, find_arrivals
+from pipelines.sources.deliveries import Arrivals, Delivery, archived_deliveries, find_arrivals
 
 Progress = Callable[[str], None]
 
@@ -29,6 +27,10 @@ class DateRange:
 
     first: date | None = None
     last: date | None = None
+
+    def includes(self, day: date) -> bool:
+        """Whether `day` lies in the range."""
+        return (self.first is None or day >= self.first) and (self.last is None or day <= self.last)
 
 
 def load_feed(
@@ -47,11 +49,14 @@ def load_feed(
     feed = feeds()[feed_name]
     with connected(settings, settings.warehouse) as warehouse:
         create_tables(warehouse)
-        deliveries, touched = _work(warehouse, sources_file, feed, dates, reload)
-        if touched:
-            remember_files(warehouse, touched)
+        ledger = known(warehouse)
+    arrivals = find_arrivals(ledger, sources_file, feed_name, dates.first, dates.last, reload)
+    deliveries = _work(ledger, arrivals, sources_file, feed, dates, reload)
+    if arrivals.touched:
+        with connected(settings, settings.warehouse) as warehouse:
+            remember_files(warehouse, arrivals.touched)
     if not deliveries:
-        return LoadResult(feed_name)
+        return LoadResult(feed_name, refused=arrivals.unreadable)
     gate_file = settings.scratch / f"gate-{feed_name}.duckdb"
     _remove(gate_file)
     try:
@@ -59,41 +64,58 @@ def load_feed(
         with connected(settings, gate_file) as gate:
             deliveries = gather_candidates(gate, settings, feed, deliveries, sources_file.company)
         if not deliveries:
-            return LoadResult(feed_name)
+            return LoadResult(feed_name, refused=arrivals.unreadable)
         progress(f"gating {len(deliveries)} deliveries")
         from pipelines.gate.verdicts import judge_candidates  # noqa: PLC0415 (Great Expectations takes seconds)
 
         judge_candidates(settings, gate_file, feed)
         progress("writing")
-        return write_gated(settings, gate_file, feed, deliveries, run_id)
+        result = write_gated(settings, gate_file, feed, deliveries, run_id)
+        return replace(result, refused=arrivals.unreadable + result.refused)
     finally:
         _remove(gate_file)
 
 
 def _work(
-    warehouse: duckdb.DuckDBPyConnection,
-    sources_file: SourcesFile,
-    feed: Feed,
-    dates: DateRange,
-    reload: bool,
-) -> tuple[list[Delivery], list[Delivery]]:
-    """What is to be loaded, in order, and known content under a new name or time."""
-    arrivals = find_arrivals(warehouse, sources_file, feed.name, dates.first, dates.last, reload)
+    ledger: Known, arrivals: Arrivals, sources_file: SourcesFile, feed: Feed, dates: DateRange, reload: bool
+) -> list[Delivery]:
+    """What is to be loaded, in order: what arrived, and what depends on it and is read again from the archive."""
     deliveries = {delivery.slot: delivery for delivery in arrivals.to_load}
-    again: list[Delivery] = []
+    own = [load for load in ledger.loads if load.feed == feed.name]
+    again = _with_stale_look_ups(ledger, sources_file, feed)
     if reload:
-        # A source file that is gone is replayed from the archive.
-        # What follows a snapshot is compared with it, so later ones are loaded anew too.
-        last = None if feed.brings == "snapshot" else dates.last
-        again = archived_deliveries(warehouse, sources_file, feed.name, dates.first, last)
-    elif feed.brings == "snapshot" and deliveries:
+        # A source file that is gone is replayed.
+        again += [load for load in own if dates.includes(load.delivery_date)]
+    if feed.brings == "snapshot" and (deliveries or reload):
         # What is unchanged depends on the snapshot before: a late one makes the later ones be compared anew.
-        first = min(delivery.delivery_date for delivery in deliveries.values())
-        again = archived_deliveries(warehouse, sources_file, feed.name, first, None)
-    for delivery in again:
+        days = [delivery.delivery_date for delivery in deliveries.values()] + [load.delivery_date for load in again]
+        first = min(days, default=date.max)
+        again += [load for load in own if load.delivery_date >= first]
+    # A refused batch is read again only by whoever asks for it: nothing that arrived makes it better.
+    in_question = again if reload else [load for load in again if load.verdict == "loaded"]
+    for delivery in archived_deliveries(ledger, sources_file, in_question):
         deliveries.setdefault(delivery.slot, delivery)
-    order = sorted(deliveries.values(), key=lambda d: (d.delivery_date, d.source.source_system, d.part))
-    return order, arrivals.touched
+    return sorted(deliveries.values(), key=lambda d: (d.delivery_date, d.source.source_system, d.part))
+
+
+def _with_stale_look_ups(ledger: Known, sources_file: SourcesFile, feed: Feed) -> list[Load]:
+    """The feed's batches that looked up what was loaded, or loaded anew, only after them.
+
+    Without reading them again, the order in which files arrive would show in the result.
+    """
+    looked_up = {
+        mapping.look_up
+        for source in sources_file.of_feed(feed.name)
+        for mapping in source.columns.values()
+        if mapping.look_up
+    }
+    others = [load for load in ledger.loads if load.feed in looked_up]
+    return [
+        load
+        for load in ledger.loads
+        if load.feed == feed.name
+        and any(other.load_number > load.load_number and other.delivery_date <= load.delivery_date for other in others)
+    ]
 
 
 def _remove(database: Path) -> None:

@@ -12,6 +12,9 @@ from filelock import FileLock, Timeout
 from pipelines.errors import LockedError
 from pipelines.settings import Settings
 
+# Longer than any look at the home holds the lock: nobody is turned away because somebody has just looked.
+_LOOK_SECONDS = 5.0
+
 
 @lru_cache(maxsize=8)
 def _lock(path: Path) -> FileLock:
@@ -25,25 +28,57 @@ def writing(settings: Settings, what: str, wait_seconds: float = 0) -> Iterator[
 
     Waits up to `wait_seconds`; raises LockedError with the holder's command and process after that.
     """
+    holder = _holder_file(settings)
+    with _locked(settings, wait_seconds) as is_first:
+        try:
+            if is_first:
+                holder.write_text(json.dumps({"what": what, "process": os.getpid()}), encoding="utf-8")
+            yield
+        finally:
+            if is_first:
+                with suppress(FileNotFoundError):
+                    holder.unlink()
+
+
+@contextmanager
+def looking(settings: Settings) -> Iterator[None]:
+    """Hold the home's lock for a moment in which nothing is written, unnamed; whoever comes meanwhile waits.
+
+    Raises LockedError at once where somebody is writing.
+    """
+    with _locked(settings, 0) as is_first:
+        if is_first:
+            # Of a writer that was killed.
+            with suppress(FileNotFoundError):
+                _holder_file(settings).unlink()
+        yield
+
+
+@contextmanager
+def _locked(settings: Settings, wait_seconds: float) -> Iterator[bool]:
+    """Hold the lock; gives whether this process did not hold it before."""
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = _lock(settings.home / "warehouse.lock")
-    holder = settings.home / "warehouse.lock.holder"
     try:
-        lock.acquire(timeout=wait_seconds)
+        try:
+            lock.acquire(timeout=wait_seconds)
+        except Timeout:
+            if _holder_file(settings).exists():
+                raise
+            lock.acquire(timeout=_LOOK_SECONDS)
     except Timeout as error:
         raise LockedError(
-            f"{settings.home}: {_holder(holder)} is writing to this home",
+            f"{settings.home}: {_holder(_holder_file(settings))} is writing to this home",
             "wait until it ends, or give --wait SECONDS",
         ) from error
     try:
-        if lock.lock_counter == 1:
-            holder.write_text(json.dumps({"what": what, "process": os.getpid()}), encoding="utf-8")
-        yield
+        yield lock.lock_counter == 1
     finally:
-        if lock.lock_counter == 1:
-            with suppress(FileNotFoundError):
-                holder.unlink()
         lock.release()
+
+
+def _holder_file(settings: Settings) -> Path:
+    return settings.home / "warehouse.lock.holder"
 
 
 def _holder(path: Path) -> str:

@@ -18,7 +18,7 @@ import duckdb
 from pipelines.connections import connected, identifier, literal
 from pipelines.content_hash import content_hash, copy_hash, published_tables
 from pipelines.errors import PublishError
-from pipelines.ledger import loads_hash
+from pipelines.ledger import known_state_hash
 from pipelines.settings import PROJECT_ROOT, Settings
 
 # Readable by DuckDB 1.4 and later, and refused together with another file's stale write-ahead log.
@@ -159,7 +159,7 @@ def publish_candidate(settings: Settings, run_id: str) -> Publication:
     with connected(settings, settings.warehouse) as warehouse:
         warehouse.execute(
             "insert into ledger.publications select ?, ?, (select complete_date from ledger.company), ?, ?",
-            [published_at, run_id, loads_hash(warehouse), found_hash],
+            [published_at, run_id, known_state_hash(warehouse), found_hash],
         )
     return Publication(target, rows, found_hash, stray_log)
 

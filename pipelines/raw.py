@@ -33,20 +33,35 @@ class LoadResult:
 
 _BUCKETS = """
 create temp table buckets as
-with judged as (
-    select
-        numbered.batch_id,
-        numbered.row_number,
-        case
-            when numbered.is_duplicate then 'duplicate'
-            when held.row_number is not null or refused.batch_id is not null then 'quarantined'
-            else 'loaded'
-        end as bucket
-    from gate.numbered as numbered
-    left join gate.held as held on numbered.batch_id = held.batch_id and numbered.row_number = held.row_number
-    left join (select distinct batch_id from gate.refusals) as refused on numbered.batch_id = refused.batch_id
-)
-select batch_id, row_number, bucket from judged
+select
+    numbered.batch_id,
+    numbered.row_number,
+    case
+        when numbered.is_duplicate then 'duplicate'
+        when held.row_number is not null then 'quarantined'
+        else 'loaded'
+    end as bucket
+from gate.numbered as numbered
+left join gate.held as held on numbered.batch_id = held.batch_id and numbered.row_number = held.row_number
+"""
+
+# A refused delivery takes the place of an earlier refusal only: what was good stays in force until better comes.
+_REPLACED = """
+create temp table replaced as
+select loads.load_number, loads.batch_id, batches.batch_id as superseded_by
+from ledger.loads as loads
+inner join gate.batches as batches
+    on loads.source_system = batches.source_system
+    and loads.delivery_date = batches.delivery_date
+    and loads.part = batches.part
+where
+    loads.is_current
+    and loads.feed = ?
+    and (
+        loads.batch_id = batches.batch_id
+        or loads.verdict = 'refused'
+        or batches.batch_id not in (select batch_id from gate.refusals)
+    )
 """
 
 
@@ -57,23 +72,12 @@ def write_gated(settings: Settings, gate_file: Path, feed: Feed, deliveries: lis
         warehouse.execute(f"attach {literal(gate_file)} as gate (read_only)")
         warehouse.execute(_BUCKETS)
         warehouse.execute("begin transaction")
-        warehouse.execute(
-            """
-            create temp table replaced as
-            select loads.batch_id, batches.batch_id as superseded_by
-            from ledger.loads as loads
-            inner join gate.batches as batches
-                on loads.source_system = batches.source_system
-                and loads.delivery_date = batches.delivery_date
-                and loads.part = batches.part
-            where loads.is_current and loads.feed = ?
-            """,
-            [feed.name],
-        )
+        warehouse.execute(_REPLACED, [feed.name])
         warehouse.execute(
             f"""
             delete from {raw} where batch_id in (select batch_id from replaced);
             delete from quarantine.rows where batch_id in (select batch_id from replaced);
+            delete from quarantine.rows where batch_id in (select batch_id from gate.batches);
             delete from ledger.gate_results where batch_id in (select batch_id from gate.batches);
             """
         )
@@ -130,8 +134,7 @@ def _write_ledger(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str)
     warehouse.execute(
         """
         update ledger.loads set is_current = false, superseded_by = replaced.superseded_by
-        from replaced where loads.batch_id = replaced.batch_id;
-        delete from ledger.loads where batch_id in (select batch_id from gate.batches);
+        from replaced where loads.load_number = replaced.load_number
         """
     )
     warehouse.execute(
@@ -147,10 +150,10 @@ def _write_ledger(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str)
                 count(*) filter (bucket = 'unchanged') as rows_unchanged
             from buckets
             group by batch_id
-        ), refused as (
-            select batch_id, string_agg(rule, '; ' order by rule) as rules from gate.refusals group by batch_id
         )
         select
+            (select coalesce(max(load_number), 0) from ledger.loads)
+            + row_number() over (order by batches.delivery_date, batches.batch_id),
             batches.batch_id,
             batches.source_system,
             $feed,
@@ -158,22 +161,23 @@ def _write_ledger(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str)
             batches.part,
             batches.file,
             batches.file_hash,
+            batches.reading_hash,
+            batches.fault,
             coalesce(counted.rows_read, 0),
             coalesce(counted.rows_loaded, 0),
             coalesce(counted.rows_quarantined, 0),
             coalesce(counted.rows_duplicate, 0),
             coalesce(counted.rows_unchanged, 0),
             0,
-            if(refused.batch_id is null, 'loaded', 'refused'),
-            coalesce(batches.fault, if(refused.batch_id is null, null,
-                refused.rules || ': ' || batches.rows_quarantined || ' of ' || batches.rows_read || ' rows')),
+            if(reasons.batch_id is null, 'loaded', 'refused'),
+            reasons.reason,
             true,
             null,
             $run_id,
             $loaded_at,
         from gate.batches as batches
         left join counted on batches.batch_id = counted.batch_id
-        left join refused on batches.batch_id = refused.batch_id
+        left join gate.reasons as reasons on batches.batch_id = reasons.batch_id
         """,
         {"feed": feed.name, "run_id": run_id, "loaded_at": datetime.now(UTC).replace(tzinfo=None)},
     )
@@ -181,10 +185,10 @@ def _write_ledger(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str)
         """
         insert into quarantine.rows
         select ?, numbered.batch_id, numbered.row_number,
-            coalesce(held.reasons, 'the whole batch was refused'), coalesce(held.record, numbered.record)
+            held.reasons, held.record
         from gate.numbered as numbered
         inner join buckets on numbered.batch_id = buckets.batch_id and numbered.row_number = buckets.row_number
-        left join gate.held as held
+        inner join gate.held as held
             on numbered.batch_id = held.batch_id and numbered.row_number = held.row_number
         where buckets.bucket = 'quarantined'
         """,
@@ -213,7 +217,8 @@ def _write_ledger(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str)
 def _result(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> LoadResult:
     sums = ", ".join(f"sum(rows_{count})::bigint" for count in COUNTS)
     row = warehouse.execute(
-        f"select count(*), {sums} from ledger.loads where batch_id in (select batch_id from gate.batches)"
+        f"select count(*), {sums} from ledger.loads "
+        "where is_current and batch_id in (select batch_id from gate.batches)"
     ).fetchone()
     assert row is not None
     failures = warehouse.execute(
@@ -223,7 +228,8 @@ def _result(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> LoadResult:
     ).fetchall()
     refused = warehouse.execute(
         "select file, reason from ledger.loads "
-        "where verdict = 'refused' and batch_id in (select batch_id from gate.batches) order by delivery_date"
+        "where is_current and verdict = 'refused' and batch_id in (select batch_id from gate.batches) "
+        "order by delivery_date"
     ).fetchall()
     return LoadResult(
         feed.name,

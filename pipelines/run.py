@@ -8,6 +8,7 @@ from dagster import DagsterInstance
 
 from pipelines import errors, run_tags
 from pipelines.assets import CANDIDATE, COMPANY, DELIVERIES, LEDGER, PUBLISHED, feed_key
+from pipelines.connections import locked_error
 from pipelines.contracts import feeds
 from pipelines.definitions import defs, models
 from pipelines.errors import AuditError, BuildError, IncompleteError, WarehouseError
@@ -62,6 +63,8 @@ def _error(events: list[Any], run_id: str) -> Exception:
     for step, failure in failures.items():
         if known := _known_error(failure):
             return known
+        if locked := _locked_error(failure):
+            return locked
         if step == "models":
             tests = [c.check_name for c in failed_checks if c.severity.value == "ERROR"]
             cause = (
@@ -88,6 +91,15 @@ def _known_error(failure: Any) -> WarehouseError | None:
             text = failure.message.split(": ", 1)[1].strip()
             cause, _, remedy = text.partition("\nRemedy: ")
             return kind(cause, remedy)
+        failure = failure.cause
+    return None
+
+
+def _locked_error(failure: Any) -> WarehouseError | None:
+    """A DuckDB file that another process has open, as DuckDB says it somewhere in a chain of causes."""
+    while failure is not None:
+        if locked := locked_error(failure.message):
+            return locked
         failure = failure.cause
     return None
 

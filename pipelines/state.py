@@ -1,27 +1,41 @@
 """A look at a home without changing it: what has arrived, what is missing, and whether the marts are up to date."""
 
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from pipelines.completeness import Completeness, assess
 from pipelines.connections import connected
-from pipelines.ledger import conservation, current_loads, loads_hash, optional_shortfalls, published_loads_hash
+from pipelines.ledger import Known, conservation, known, published_state_hash, state_hash
+from pipelines.lock import looking
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile, load_sources_file
 from pipelines.sources.deliveries import Arrivals, find_arrivals
 
+_BATCHES = """
+select
+    feed, source_system, count(*), count(*) filter (verdict = 'refused'),
+    min(delivery_date), max(delivery_date), sum(rows_loaded), sum(rows_quarantined),
+from ledger.loads
+where is_current
+group by all
+order by all
+"""
+
 
 @dataclass(frozen=True)
 class State:
-    """What a look found. `is_idle`: nothing has arrived, and what is loaded, or missing, is what was published."""
+    """What a look found. `is_published`: what is loaded, or missing, is what was published.
+
+    `batches` has a line per feed and system: the two, batches, refused ones, first and last date, rows loaded and held.
+    """
 
     sources_file: SourcesFile
     arrivals: Arrivals
     completeness: Completeness
     counts: dict[str, int]
     is_published: bool
-    optional_is_known: bool = False
+    batches: list[tuple[Any, ...]] = field(default_factory=list)
 
     @property
     def delivery_days(self) -> list[date]:
@@ -29,30 +43,33 @@ class State:
         return [delivery.delivery_date for delivery in self.arrivals.to_load]
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing has ever arrived."""
+        return not self.arrivals.to_load and not self.batches
+
+    @property
     def is_idle(self) -> bool:
-        # An optional delivery that became overdue since is published too; a required one keeps all from it.
-        is_told = self.optional_is_known or not self.completeness.is_complete
-        return not self.arrivals.to_load and self.is_published and is_told
+        """Whether a run would change nothing: nothing has arrived, and there is nothing to publish, or no leave to."""
+        return not self.arrivals.to_load and (self.is_published or not self.completeness.is_complete)
 
 
 def look(settings: Settings, now: datetime) -> State:
-    """The state of the home at the instant `now`; opens the warehouse read-only, if there is one.
+    """The state of the home at the instant `now`.
 
-    Raises SourcesFileError, and LockedError where another process is writing.
+    Holds the home's lock while it reads the warehouse, because DuckDB lets nobody write while somebody reads, and
+    closes it before it opens a single source file. Raises SourcesFileError, and LockedError where a command is writing.
     """
     sources_file = load_sources_file(settings.sources_file)
-    with ExitStack() as stack:
-        if not settings.warehouse.exists():
-            arrivals = find_arrivals(None, sources_file)
-            return State(sources_file, arrivals, assess(sources_file, [], now), {}, False)
-        warehouse = stack.enter_context(connected(settings, settings.warehouse, read_only=True))
-        completeness = assess(sources_file, current_loads(warehouse), now)
-        return State(
-            sources_file,
-            find_arrivals(warehouse, sources_file),
-            completeness,
-            conservation(warehouse),
-            settings.published_file.exists() and loads_hash(warehouse) == published_loads_hash(warehouse),
-            {shortfall.key for shortfall in completeness.shortfalls if not shortfall.is_required}
-            == optional_shortfalls(warehouse),
-        )
+    if not settings.warehouse.exists():
+        return State(sources_file, find_arrivals(Known(), sources_file), assess(sources_file, [], now), {}, False)
+    with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
+        ledger = known(warehouse)
+        completeness = assess(sources_file, ledger.loads, now)
+        company = (sources_file.company.time_zone, sources_file.company.currency)
+        optional = [shortfall.key for shortfall in completeness.shortfalls if not shortfall.is_required]
+        is_published = state_hash(warehouse, company, optional) == published_state_hash(warehouse)
+        counts = conservation(warehouse)
+        batches = warehouse.execute(_BATCHES).fetchall()
+    is_there = settings.published_file.exists()
+    arrivals = find_arrivals(ledger, sources_file)
+    return State(sources_file, arrivals, completeness, counts, is_published and is_there, batches)

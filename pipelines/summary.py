@@ -1,10 +1,16 @@
 """What a person is shown after a run: where the file is, who the customers are, what the gates said, what next."""
 
+import shlex
+import sys
+from datetime import date
+from pathlib import Path
+
 import duckdb
 from rich.console import Console
 from rich.table import Table
 
 from pipelines.connections import connected
+from pipelines.errors import IncompleteError
 from pipelines.ledger import COUNTS, conservation
 from pipelines.settings import Settings
 from pipelines.state import State
@@ -20,6 +26,7 @@ def show_summary(console: Console, settings: Settings, seconds: float) -> None:
         held = warehouse.execute(
             "select feed, reasons, count(*) from quarantine.rows group by all order by 3 desc limit 5"
         ).fetchall()
+        last = _last_delivery_date(warehouse)
     console.print(
         f"[bold]Gates[/bold]  {counts['batches'] - counts['refused']:,} batches loaded, {counts['refused']:,} refused"
     )
@@ -32,14 +39,23 @@ def show_summary(console: Console, settings: Settings, seconds: float) -> None:
     console.print("[bold]Try next[/bold]")
     python = "import duckdb; duckdb.connect('{}', read_only=True).sql('{}').show()"
     query = "select segment_label, count(*) from marts.mart_rfm group by all"
-    home = f"CRMDW_HOME={settings.home} "
-    for text, command in (
-        ("SQL on the marts", f'.venv/bin/python -c "{python.format(settings.published_file, query)}"'),
-        ("the Dagster UI", f"{home}.venv/bin/crmdw ui"),
-        ("a backfill", f"{home}.venv/bin/crmdw backfill --from {_first(settings)} --to {_first(settings)}"),
-    ):
+    commands = {
+        "SQL on the marts": f'{Path(sys.executable)} -c "{python.format(settings.published_file, query)}"',
+        "the Dagster UI": command(settings, "ui"),
+    }
+    if last:
+        commands["a backfill"] = command(settings, "backfill", "--from", str(last), "--to", str(last))
+    for text, line in commands.items():
         console.print(f"  {text}:", highlight=False)
-        console.print(f"    {command}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"    {line}", soft_wrap=True, highlight=False, markup=False)
+
+
+def command(settings: Settings, *arguments: str) -> str:
+    """A `crmdw` command on this home that can be copied to any shell."""
+    is_own = settings.sources_file == settings.home / "sources.yml"
+    sources = [] if is_own else ["--sources", str(settings.sources_file)]
+    program = str(Path(sys.executable).with_name("crmdw"))
+    return shlex.join([program, "--home", str(settings.home), *sources, *arguments])
 
 
 def conservation_line(counts: dict[str, int]) -> str:
@@ -75,10 +91,30 @@ def _amount(value: object) -> str:
     return "-" if value is None else f"{value:,.0f}"
 
 
-def _first(settings: Settings) -> str:
-    with connected(settings, settings.warehouse, read_only=True) as warehouse:
-        row = warehouse.execute("select max(delivery_date) from ledger.loads where is_current").fetchone()
-    return str(row[0]) if row else "2024-01-01"
+def _last_delivery_date(warehouse: duckdb.DuckDBPyConnection) -> date | None:
+    row = warehouse.execute("select max(delivery_date) from ledger.loads where is_current").fetchone()
+    return row[0] if row else None
+
+
+def show_idle(console: Console, settings: Settings, state: State) -> None:
+    """Say why a run has nothing to do.
+
+    Raises IncompleteError where a required delivery keeps it from publishing.
+    """
+    hint = f"\nNo file fits any source; see {command(settings, 'doctor')}" if state.is_empty else ""
+    if not state.completeness.is_complete:
+        raise IncompleteError(
+            "nothing has arrived, and a required delivery is missing or refused:\n  "
+            + "\n  ".join(state.completeness.required)
+            + hint,
+            "deliver or mend these files and run again; the published file stays what it was",
+        )
+    missing = len(state.completeness.optional)
+    if state.is_empty:
+        console.print(f"Nothing has arrived yet, and nothing required is overdue.{hint}", soft_wrap=True, markup=False)
+    else:
+        rest = f"; optional deliveries missing still, as published: {missing}" if missing else " and nothing overdue"
+        console.print(f"\nNothing new{rest}; complete to {state.completeness.complete_date}.")
 
 
 def show_status(console: Console, settings: Settings, state: State) -> None:
@@ -86,24 +122,15 @@ def show_status(console: Console, settings: Settings, state: State) -> None:
     table = Table(title=f"{state.sources_file.company.name}: {settings.home}", title_justify="left")
     for heading in ("feed", "system", "batches", "refused", "first", "last", "loaded", "held back"):
         table.add_column(heading, justify="left" if heading in ("feed", "system") else "right")
-    if settings.warehouse.exists():
-        with connected(settings, settings.warehouse, read_only=True) as warehouse:
-            rows = warehouse.execute(
-                """
-                select feed, source_system, count(*), count(*) filter (verdict = 'refused'),
-                    min(delivery_date), max(delivery_date), sum(rows_loaded), sum(rows_quarantined)
-                from ledger.loads where is_current group by all order by all
-                """
-            ).fetchall()
-        for feed, system, batches, refused, first, last, loaded, held in rows:
-            table.add_row(
-                feed, system, f"{batches:,}", f"{refused:,}", str(first), str(last), f"{loaded:,}", f"{held:,}"
-            )
+    for feed, system, batches, refused, first, last, loaded, held in state.batches:
+        table.add_row(feed, system, f"{batches:,}", f"{refused:,}", str(first), str(last), f"{loaded:,}", f"{held:,}")
     console.print(table)
     if state.counts:
         console.print(conservation_line(state.counts))
     console.print(f"complete to {state.completeness.complete_date}; {len(state.arrivals.to_load):,} deliveries waiting")
-    published = "up to date" if state.is_published else "not up to date: `crmdw run`"
+    for text in state.arrivals.unreadable:
+        console.print(text, soft_wrap=True, markup=False)
+    published = "up to date" if state.is_published else f"not up to date: {command(settings, 'run')}"
     console.print(f"published: {settings.published_file} is {published}", soft_wrap=True)
     for kind, texts in (("required", state.completeness.required), ("optional", state.completeness.optional)):
         for text in texts[:20]:

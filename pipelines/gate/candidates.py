@@ -13,7 +13,7 @@ from pipelines.connections import insert_rows
 from pipelines.contracts import Feed
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Company
-from pipelines.sources.deliveries import Delivery
+from pipelines.sources.deliveries import Delivery, reading_hash
 from pipelines.sources.landing import land
 from pipelines.sources.mapping import create_candidates, map_landing
 
@@ -28,8 +28,8 @@ def gather_candidates(
     """Fill `batches` and `candidates`; returns the deliveries whose files stayed as they were while they were read."""
     gate.execute(
         "create table batches (batch_id varchar, row_number bigint, source_system varchar, delivery_date date, "
-        "part varchar, file varchar, file_hash varchar, tolerance double, rows_read bigint, "
-        "rows_quarantined bigint, fault varchar)"
+        "part varchar, file varchar, file_hash varchar, reading_hash varchar, tolerance double, fault varchar, "
+        "rows_read bigint, rows_quarantined bigint)"
     )
     create_candidates(gate, feed)
     landed: list[Delivery] = []
@@ -38,9 +38,10 @@ def gather_candidates(
     for (_, is_archived), group in groupby(order, key=lambda delivery: (id(delivery.source), delivery.is_archived)):
         together = list(group)
         source = together[0].source
+        reading = reading_hash(source)
         if is_archived:
             land_from_archive(gate, settings, feed.name, [delivery.batch_id for delivery in together])
-            faults: dict[str, str] = {}
+            faults = {delivery.batch_id: delivery.fault for delivery in together if delivery.fault}
         else:
             faults = land(gate, source, together)
             changed = [delivery.batch_id for delivery in together if not delivery.is_unchanged()]
@@ -50,9 +51,9 @@ def gather_candidates(
         insert_rows(
             gate,
             "insert into batches by name select *, 0 as row_number, 0 as rows_read, 0 as rows_quarantined from rows",
-            ("batch_id", "source_system", "delivery_date", "part", "file", "file_hash", "tolerance", "fault"),
+            (*_BATCH_COLUMNS, "reading_hash", "tolerance", "fault"),
             [
-                (*_slot_columns(delivery), delivery.file_hash, feed.tolerance, faults.get(delivery.batch_id))
+                (*_batch_columns(delivery), reading, feed.tolerance, faults.get(delivery.batch_id))
                 for delivery in together
             ],
         )
@@ -86,11 +87,15 @@ def gather_candidates(
     return landed
 
 
-def _slot_columns(delivery: Delivery) -> tuple[str, str, date, str, str]:
+_BATCH_COLUMNS = ("batch_id", "source_system", "delivery_date", "part", "file", "file_hash")
+
+
+def _batch_columns(delivery: Delivery) -> tuple[str, str, date, str, str, str]:
     return (
         delivery.batch_id,
         delivery.source.source_system,
         delivery.delivery_date,
         delivery.part,
         str(delivery.path),
+        delivery.file_hash,
     )

@@ -1,6 +1,7 @@
 """What the suites say of the gathered rows: which rows are held back and why, and which batches are refused.
 
-Leaves `rules`, `failures`, `held` (rows to quarantine, with reasons) and `refusals` (batches) in the gate's file.
+Leaves `rules`, `failures`, `held` (rows to quarantine), `refusals` (batches) and their
+`reasons` in the gate's file.
 """
 
 import importlib
@@ -12,9 +13,48 @@ from pipelines.contracts import Feed
 from pipelines.gate.engine import judge
 from pipelines.settings import Settings
 
+# Why each refused batch was refused, for a person: how much is held back, and which rules by how many rows and where.
+_REASONS = """
+create table reasons as
+with failing as (
+    select
+        batch_id,
+        rule,
+        count(*) as rows_failed,
+        array_to_string(list_slice(list(row_number order by row_number), 1, 3), ', ') as first_rows,
+    from failures
+    where severity = 'critical'
+    group by batch_id, rule
+), told as (
+    select
+        batch_id,
+        string_agg(
+            'fails “' || rule || '” in ' || rows_failed || ' rows, first in row ' || first_rows,
+            '; ' order by rows_failed desc, rule
+        ) as causes,
+    from failing
+    group by batch_id
+)
+select
+    batches.batch_id,
+    coalesce(
+        batches.fault,
+        batches.rows_quarantined || ' of ' || batches.rows_read || ' rows are held back, and the contract tolerates '
+        || ceil(batches.tolerance * batches.rows_read)::bigint || '; it ' || told.causes
+        || '. Remedy: deliver it again with these rows mended; where rows fail alike, mend codec, format or columns of '
+        || 'this source in the sources file, and run again'
+    ) as reason,
+from batches
+left join told on batches.batch_id = told.batch_id
+where batches.batch_id in (select batch_id from refusals)
+"""
+
 
 def judge_candidates(settings: Settings, gate_file: Path, feed: Feed) -> None:
-    """Fill `failures` (batch_id, row_number, rule, severity) and `held` (the rows to quarantine, with reasons)."""
+    """Have the feed's suite judge the rows and the batch suite the batches; fills the tables named above.
+
+    Raises GateBrokenError where either could not judge.
+    """
     suite = importlib.import_module(f"expectations.{feed.name}").SUITE
     # Nothing else has the file open while Great Expectations reads it through its own connection.
     judgements = judge(gate_file, "gate_rows", suite)
@@ -59,7 +99,6 @@ def judge_candidates(settings: Settings, gate_file: Path, feed: Feed) -> None:
             where batches.batch_id = counted.batch_id;
             """
         )
-        fill_records(gate, settings, feed.name, "held")
     batch_suite = importlib.import_module("expectations.batches").SUITE
     batch_judgements = judge(gate_file, "batches", batch_suite)
     with connected(settings, gate_file) as gate:
@@ -71,3 +110,14 @@ def judge_candidates(settings: Settings, gate_file: Path, feed: Feed) -> None:
                     f"insert into refusals select batch_id, ? from ({judgement.failing_rows}) as failing",
                     [judgement.rule],
                 )
+        gate.execute(_REASONS)
+        gate.execute(
+            """
+            insert into held
+            select numbered.batch_id, numbered.row_number, 'the whole batch was refused', numbered.record
+            from numbered
+            anti join held on numbered.batch_id = held.batch_id and numbered.row_number = held.row_number
+            where numbered.batch_id in (select batch_id from refusals) and not numbered.is_duplicate
+            """
+        )
+        fill_records(gate, settings, feed.name, "held")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 Progress = Callable[[str, float], None]
+
+# The sources file last: where it is, all is there.
+_PARTS = ("inbox", "truth", "sources.yml")
 
 
 def simulate(
@@ -23,7 +27,7 @@ def simulate(
     over all feeds. `progress` is told the stage that begins and the share of the work done, 0 to 1.
 
     Raises ValueError for an impossible period or number of customers, FileExistsError where `out` already holds
-    an inbox or a sources file: they may be somebody's own.
+    an inbox, a truth or a sources file: they may be somebody's own. Interrupted, it leaves none of them.
     """
     # Deferred: `crmdw --help` must not wait for numpy and pyarrow.
     from pipelines.simulator.calendar import Period  # noqa: PLC0415
@@ -33,15 +37,21 @@ def simulate(
         raise ValueError(f"{customers} customers cannot be simulated: give 1 or more.")
     period = Period.between(start, end)
     out = Path(out)
-    for name in ("sources.yml", "inbox", "truth"):
+    for name in _PARTS:
         taken = out / name
-        if taken.is_dir() and not any(taken.iterdir()):
-            continue
-        if taken.exists():
-            raise FileExistsError(
-                f"{taken} is already there: remove it, or simulate into another folder. Nothing was written."
-            )
-    written = write_company(out, customers, period, seed, progress or _silent)
+        if taken.is_file() or any(taken.glob("*")):
+            raise FileExistsError(f"{taken}: it is there already, and may be somebody's own. Nothing was written.")
+    # What was cut off must not be taken for a company, nor keep the next one out.
+    scratch = out / ".simulating"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        written = write_company(scratch, customers, period, seed, progress or _silent)
+        for name in _PARTS:
+            # In place of an empty folder, where there is one.
+            (scratch / name).rename(out / name)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     counts = {one.feed: one.rows for one in written}
     return counts | {
         "rows": sum(one.rows for one in written),

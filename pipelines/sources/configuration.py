@@ -3,23 +3,33 @@
 Everything in it is checked before a single source file is opened; every error names file, line and remedy.
 """
 
-import codecs
 import difflib
+import re
 from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.contracts import DeliveryTerms, Feed, feeds
 from pipelines.errors import SourcesFileError
 from pipelines.sources.path_pattern import PathPattern
 
 Location = tuple[str | int, ...]
+
+
+def _iso_date(value: Any) -> Any:
+    # pydantic alone would take the digits of 20240101 for seconds since 1970.
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        raise ValueError(f"{value!r} is no date; write it as 2024-01-31")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_iso_date)]
 
 
 class _Strict(BaseModel):
@@ -32,7 +42,7 @@ class Mapping(_Strict):
     `values` translates the source's codes and leaves other values as they are; `format` is a strptime format.
     """
 
-    column: str | None = None
+    column: str | None = Field(default=None, min_length=1)
     values: dict[str, str] | None = None
     format: str | None = None
     constant: str | None = None
@@ -48,11 +58,7 @@ class Mapping(_Strict):
         if isinstance(value, str):
             return {"column": value}
         if isinstance(value, dict):
-            # YAML reads 1 and true as other types, but a source's code is text.
-            texts = {key: _text(item) for key, item in value.items() if key in ("constant", "column")}
-            if isinstance(value.get("values"), dict):
-                texts["values"] = {_text(code): _text(item) for code, item in value["values"].items()}
-            return {**value, **texts}
+            return value
         raise ValueError("a mapping is the name of a column, or {column | constant | columns | look_up: ...}")
 
     @model_validator(mode="after")
@@ -74,10 +80,6 @@ class Mapping(_Strict):
         if self.look_up:
             return list((self.match or {}).values())
         return self.columns or ([self.column] if self.column else [])
-
-
-def _text(value: Any) -> Any:
-    return value if isinstance(value, (dict, list)) or value is None else str(value)
 
 
 class Company(_Strict):
@@ -103,13 +105,13 @@ class Source(_Strict):
     feed: str
     source_system: str = Field(pattern="^[a-z][a-z0-9_]*$")
     path: str
-    delivery_date: date | None = None
+    delivery_date: Day | None = None
     format: Literal["csv", "json_lines", "parquet"]
     codec: str | None = None
     delimiter: str = Field(default=",", min_length=1, max_length=1)
-    start: date | None = None
-    until: date | None = None
-    no_delivery: frozenset[date] = frozenset()
+    start: Day | None = None
+    until: Day | None = None
+    no_delivery: frozenset[Day] = frozenset()
     delivery: DeliveryTerms | None = None
     columns: dict[str, Mapping] = Field(min_length=1)
 
@@ -124,7 +126,7 @@ class Source(_Strict):
     def _codec_is_known(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                codecs.lookup(value)
+                b"a".decode(value)  # a look-up would also find codecs that are not of text, such as hex
             except LookupError as error:
                 raise ValueError(
                     f"{value!r} is no codec of Python; write one such as utf-8, cp949 or cp1252"
@@ -157,7 +159,7 @@ class Source(_Strict):
 class SourcesFile(_Strict):
     """The whole sources file. `folder` is where it lies; relative paths start there."""
 
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(lambda value: 1 if value == "1" else value)]
     company: Company = Company()
     sources: list[Source] = Field(min_length=1)
     folder: Path = Path()
@@ -186,21 +188,26 @@ def load_sources_file(path: Path) -> SourcesFile:
         ) from error
     except UnicodeDecodeError as error:
         raise SourcesFileError(f"{path}: byte {error.start} is not UTF-8", "save the file as UTF-8") from error
+    except OSError as error:
+        raise SourcesFileError(f"{path}: cannot be read: {error.strerror}", "make it a file that you may read") from error
     return _checked(path, text)
+
+
+class _TextLoader(yaml.SafeLoader):
+    """Reads every scalar as text, so that the code `no` stays `no`; what is a date or a number says the model.
+
+    Left are the empty value, which is None, and the merge key `<<`.
+    """
+
+    yaml_implicit_resolvers = {first: yaml.SafeLoader.yaml_implicit_resolvers[first] for first in ("", "<")}
 
 
 # A run asks for it once per asset, and reading YAML takes a tenth of a second.
 @lru_cache(maxsize=4)
 def _checked(path: Path, text: str) -> SourcesFile:
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SourcesFileError(f"{path}:{line}: not YAML: {error.problem}", "mend the YAML at that line") from error
+    lines, content = _parsed_yaml(path, text)
     if not isinstance(content, dict):
         raise SourcesFileError(f"{path}:1: the file must be a mapping", "start it with `version: 1`")
-    lines = dict(_lines(node))
     try:
         parsed = SourcesFile.model_validate({**content, "folder": path.parent})
     except ValidationError as error:
@@ -209,6 +216,43 @@ def _checked(path: Path, text: str) -> SourcesFile:
     if faults := list(_faults_against_contracts(parsed)):
         raise _faulty(path, lines, faults)
     return parsed
+
+
+def _parsed_yaml(path: Path, text: str) -> tuple[dict[Location, int], Any]:
+    """The line of every location, and the content as dictionaries and lists of text."""
+    try:
+        loader = _TextLoader(text)
+        node = loader.get_single_node()
+        doubled = list(_doubled_keys(node))
+        lines = dict(_lines(node))
+        if not doubled:
+            return lines, loader.construct_document(node) if node else None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise SourcesFileError(f"{path}:{line}: not YAML: {error.problem}", "mend the YAML at that line") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        cause = f"{path}:{line}: not YAML: the character U+{error.character:04X} is not allowed"
+        raise SourcesFileError(cause, "remove the character from that line") from error
+    except RecursionError as error:
+        raise SourcesFileError(f"{path}:1: an alias stands within what it names", "write it out instead") from error
+    raise _faulty(path, lines, doubled)
+
+
+def _doubled_keys(node: yaml.Node | None, location: Location = ()) -> Iterator[tuple[Location, str]]:
+    """A fault for every word that a mapping gives twice; YAML itself would silently take the second."""
+    if isinstance(node, yaml.MappingNode):
+        first_lines: dict[str, int] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "the word before a colon is text", key.start_mark)
+            if key.value in first_lines:
+                yield (*location, key.value), f"given twice, first in line {first_lines[key.value]}"
+            first_lines.setdefault(key.value, key.start_mark.line + 1)
+            yield from _doubled_keys(value, (*location, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for position, item in enumerate(node.value):
+            yield from _doubled_keys(item, (*location, position))
 
 
 def _lines(node: yaml.Node | None, location: Location = ()) -> Iterator[tuple[Location, int]]:

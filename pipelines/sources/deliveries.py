@@ -4,25 +4,24 @@ A delivery is one file in one slot (source system, feed, delivery date, part); l
 """
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-import duckdb
-
 from pipelines.errors import SourcesFileError
-from pipelines.ledger import current_loads, known_files
+from pipelines.ledger import Known, Load, Slot
 from pipelines.sources.configuration import Source, SourcesFile
 from pipelines.sources.path_pattern import PathPattern
-
-Slot = tuple[str, str, date, str]
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file in its slot, as it was when it was seen."""
+    """A file in its slot, as it was when it was seen.
+
+    An archived one is read from the archive instead; `fault` is then why its file could not be read as a whole.
+    """
 
     source: Source
     path: Path
@@ -32,6 +31,7 @@ class Delivery:
     modified_nanoseconds: int
     file_hash: str
     is_archived: bool = False
+    fault: str | None = None
 
     @property
     def slot(self) -> Slot:
@@ -55,14 +55,19 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """What a look at the sources found: deliveries to load, and known content that only moved or was touched."""
+    """What a look at the sources found.
 
-    to_load: list[Delivery]
-    touched: list[Delivery]
+    `to_load` are deliveries, `touched` known content that only moved or was touched, and `unreadable` says of each
+    file that could not be opened why.
+    """
+
+    to_load: list[Delivery] = field(default_factory=list)
+    touched: list[Delivery] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
 
 def find_arrivals(
-    warehouse: duckdb.DuckDBPyConnection | None,
+    known: Known,
     sources_file: SourcesFile,
     feed: str | None = None,
     first: date | None = None,
@@ -71,60 +76,69 @@ def find_arrivals(
 ) -> Arrivals:
     """The deliveries of `feed` (None: all) dated within [first, last] that are new or changed; with `reload`, all.
 
-    Without a warehouse everything is new. Known files are recognised by size and modification time, and not opened.
-    Raises SourcesFileError where two files are there for one slot: the second would silently replace the first.
+    Known files are recognised by size and modification time, and not opened, unless they were refused and the source's
+    entry has been mended since. Raises SourcesFileError where two files are there for one slot: the second would
+    silently replace the first.
     """
-    known = known_files(warehouse) if warehouse else {}
-    batches = {load.batch_id for load in current_loads(warehouse, feed)} if warehouse else set()
-    to_load: list[Delivery] = []
-    touched: list[Delivery] = []
+    arrivals = Arrivals()
+    latest = {load.slot: load for load in sorted(known.loads, key=lambda load: load.load_number)}
     slots: dict[Slot, Path] = {}
     for source in sources_file.sources:
         if feed not in (None, source.feed):
             continue
+        reading = reading_hash(source)
         for path, delivery_date, part in _files(source, sources_file.folder):
             if (first and delivery_date < first) or (last and delivery_date > last):
                 continue
-            other = slots.setdefault((source.source_system, source.feed, delivery_date, part), path)
-            if other != path:
-                raise SourcesFileError(
-                    f"{other} and {path} are both the delivery of {source.source_system} {source.feed} "
-                    f"for {delivery_date}",
-                    "give the two a {part} in their path, or another delivery date, or remove the one that is old",
-                )
-            status = path.stat()
-            seen = known.get((source.feed, source.source_system, str(path)))
-            if not reload and seen and seen[:2] == (status.st_size, status.st_mtime_ns):
+            slot = (source.source_system, source.feed, delivery_date, part)
+            _refuse_second(slots.setdefault(slot, path), path, slot)
+            load = latest.get(slot)
+            is_mended = load is not None and load.verdict == "refused" and load.reading_hash != reading
+            try:
+                status = path.stat()
+                seen = known.files.get((source.feed, source.source_system, str(path)))
+                is_known = seen is not None and seen[:2] == (status.st_size, status.st_mtime_ns)
+                if is_known and not (reload or is_mended):
+                    continue
+                with path.open("rb") as file:
+                    file_hash = hashlib.file_digest(file, "blake2b").hexdigest()[:32]
+            except OSError as error:
+                arrivals.unreadable.append(f"{path}: cannot be read: {error.strerror}. Remedy: mend the file's rights")
                 continue
-            with path.open("rb") as file:
-                file_hash = hashlib.file_digest(file, "blake2b").hexdigest()[:32]
             delivery = Delivery(source, path, delivery_date, part, status.st_size, status.st_mtime_ns, file_hash)
             if not delivery.is_unchanged():
                 continue
-            (touched if delivery.batch_id in batches and not reload else to_load).append(delivery)
-    return Arrivals(to_load, touched)
+            is_same = load is not None and load.batch_id == delivery.batch_id and not (reload or is_mended)
+            (arrivals.touched if is_same else arrivals.to_load).append(delivery)
+    return arrivals
 
 
-def archived_deliveries(
-    warehouse: duckdb.DuckDBPyConnection,
-    sources_file: SourcesFile,
-    feed: str,
-    first: date | None,
-    last: date | None,
-) -> list[Delivery]:
-    """The feed's batches in force dated within [first, last], as deliveries that are read from the archive.
+def _refuse_second(first: Path, second: Path, slot: Slot) -> None:
+    if first != second:
+        system, feed, delivery_date, _ = slot
+        raise SourcesFileError(
+            f"{first} and {second} are both the delivery of {system} {feed} for {delivery_date}",
+            "give the two a {part} in their path, or another delivery date, or remove the one that is old",
+        )
+
+
+def reading_hash(source: Source) -> str:
+    """A hash of how the source's files are read and mapped; it changes when somebody mends its entry."""
+    entry = source.model_dump_json(include={"format", "codec", "delimiter", "columns"})
+    return hashlib.md5(entry.encode()).hexdigest()
+
+
+def archived_deliveries(known: Known, sources_file: SourcesFile, loads: Iterable[Load]) -> list[Delivery]:
+    """The batches of `loads` as deliveries that are read from the archive.
 
     A file that was refused because nothing in it could be read has left nothing there.
     """
-    known = {batch: (size, modified) for size, modified, batch in known_files(warehouse).values()}
+    files = {batch: (size, modified) for size, modified, batch in known.files.values()}
     deliveries = []
-    for load in current_loads(warehouse, feed):
-        is_outside = (first and load.delivery_date < first) or (last and load.delivery_date > last)
-        if is_outside or (load.verdict == "refused" and not load.rows_read):
-            continue
-        source = _source_of(sources_file, feed, load.source_system, Path(load.file))
-        if source:
-            size, modified = known.get(load.batch_id, (0, 0))
+    for load in loads:
+        source = _source_of(sources_file, load.feed, load.source_system, Path(load.file))
+        if source and not (load.verdict == "refused" and not load.rows_read):
+            size, modified = files.get(load.batch_id, (0, 0))
             deliveries.append(
                 Delivery(
                     source,
@@ -134,7 +148,8 @@ def archived_deliveries(
                     size,
                     modified,
                     load.file_hash,
-                    True,
+                    is_archived=True,
+                    fault=load.fault,
                 )
             )
     return deliveries

@@ -16,8 +16,9 @@ from pipelines.sources.configuration import Source
 from pipelines.sources.deliveries import Delivery
 from pipelines.sources.text_lines import read_lines
 
-_SHOWN_CHARACTERS = 300
 _OWN_COLUMNS = ("batch_id", "row_number", "_unparsed", "_record")
+
+_SHOWN_CHARACTERS = 300
 
 Faults = dict[str, str]
 """batch_id -> why the whole batch cannot be read."""
@@ -211,22 +212,28 @@ def _header_fault(source: Source, delivery: Delivery, header: list[str]) -> str 
         return _fault(delivery, "the file is empty; even a day without rows has its header line", "deliver it again")
     # Names are told apart by more than their case nowhere in SQL.
     folded = [name.casefold() for name in header if name]
-    doubled = sorted({name for name in header if folded.count(name.casefold()) > 1})
-    if doubled:
-        return _fault(delivery, f"row 1: the header names {', '.join(doubled)} twice", "deliver it with distinct names")
+    doubled = [name for name in source.source_columns if folded.count(name.casefold()) > 1]
+    if len(set(folded)) < len(folded):
+        which = ", ".join(doubled) or "a column that is not mapped"
+        return _fault(delivery, f"row 1: the header names {which} twice", "deliver it with distinct names")
     missing = [name for name in source.source_columns if name not in header]
     if not missing:
         return None
-    shown = ", ".join(header)
-    shown = shown if len(shown) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "…"
-    cause = f"row 1: the columns {', '.join(missing)} are missing; the header is {shown}"
+    cause = f"row 1: the columns {', '.join(missing)} are missing"
+    # Where the header line itself is missing, the first row is some person's and is not shown.
+    if len(missing) < len(source.source_columns):
+        cause += f"; the header is {', '.join(header)}"[:_SHOWN_CHARACTERS]
     if source.format == "csv" and (codec := _better_codec(source, delivery, missing)):
         return _fault(
             delivery,
             f"{cause}. It was read as {source.text_codec} but looks like {codec}",
-            f"set codec: {codec} for this source in the sources file",
+            f"set codec: {codec} for this source in the sources file, and run again",
         )
-    return _fault(delivery, cause, "map the new names in the sources file, or deliver the file with the agreed header")
+    return _fault(
+        delivery,
+        cause,
+        "map the new names in the sources file and run again, or deliver the file with the agreed header",
+    )
 
 
 def _better_codec(source: Source, delivery: Delivery, missing: list[str]) -> str | None:

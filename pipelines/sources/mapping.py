@@ -60,6 +60,10 @@ def map_landing(gate: duckdb.DuckDBPyConnection, source: Source, company: Compan
     )
     content = ", ".join(f"coalesce({target.value}::varchar, chr(30))" for target in targets)
     columns = ", ".join(identifier(target.name) for target in targets)
+    # A column that nothing maps counts too: where one byte was lost, the line may hold other things than it says.
+    texts = ", ".join(
+        f"landing.{identifier(name)}" for name, data_type in landed_types.items() if data_type == "VARCHAR"
+    )
     gate.execute(
         f"""
         insert into candidates by name
@@ -71,6 +75,7 @@ def map_landing(gate: duckdb.DuckDBPyConnection, source: Source, company: Compan
                 landing._record,
                 batches.delivery_date,
                 batches.delivery_ends_at,
+                contains(concat_ws('', {texts}), chr(65533)) as is_undecodable,
                 {values}
             from landing
             inner join (
@@ -98,7 +103,7 @@ def map_landing(gate: duckdb.DuckDBPyConnection, source: Source, company: Compan
             {columns},
             delivery_ends_at,
             nullif(concat_ws(', ', {unreadable}), '') as unreadable_columns,
-            contains(content, chr(65533)) as is_undecodable,
+            is_undecodable,
             _unparsed as unparsed,
             _record as record
         from typed
@@ -198,13 +203,22 @@ def _typed(target: _Target, landed_types: dict[str, str], source: Source, time_z
         )
     if found != "VARCHAR":
         cast = f"try_cast({value} as {wanted})"
-        # DuckDB rounds a fraction when it casts to an integer.
-        return f"case when {cast} = {value} then {cast} end" if wanted == "integer" else cast
+        if wanted == "integer" or found.startswith("DECIMAL"):
+            # DuckDB rounds a fraction that the wanted type does not hold; of binary floating point nothing else is right.
+            return f"case when try_cast({cast} as {found}) = {value} then {cast} end"
+        return cast
     if wanted == "date":
         return _parsed(value, format, "date")
     # Plain digits only: DuckDB reads 5.55e-17 as 0.01 when it casts text to a decimal, and 1.5 as the integer 2.
-    digits = "'[+-]?[0-9]+(\\.0+)?'" if wanted == "integer" else "'[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)'"
-    return f"case when regexp_full_match({value}, {digits}) then try_cast({value} as {wanted}) end"
+    # More decimals than the type keeps would be rounded silently, unless they are zeros.
+    scale = _scale(wanted)
+    digits = f"[+-]?([0-9]+(\\.[0-9]{{0,{scale}}}0*)?|\\.[0-9]{{1,{scale}}}0*)" if scale else "[+-]?[0-9]+(\\.0+)?"
+    return f"case when regexp_full_match({value}, {literal(digits)}) then try_cast({value} as {wanted}) end"
+
+
+def _scale(data_type: str) -> int:
+    """The decimals that a contract's number type keeps."""
+    return int(data_type.removesuffix(")").split(",")[1]) if data_type.startswith("decimal") else 0
 
 
 def _parsed(value: str, format: str | None, wanted: str) -> str:

@@ -30,9 +30,25 @@ def source(cadence: str = "daily", required: bool = True, **settings: Any) -> di
     )
 
 
-def load(day: date, verdict: str = "loaded", feed: str = "branch__customers", system: str = "branch") -> Load:
-    reason = "why not" if verdict == "refused" else None
-    return Load("b", system, feed, day, "", f"a_{day}.csv", "hash", verdict, reason, rows_read=1)
+def load(
+    day: date, verdict: str = "loaded", feed: str = "branch__customers", system: str = "branch", part: str = ""
+) -> Load:
+    return Load(
+        load_number=1,
+        batch_id="b",
+        source_system=system,
+        feed=feed,
+        delivery_date=day,
+        part=part,
+        file=f"a_{day}.csv",
+        file_hash="hash",
+        reading_hash="hash",
+        fault=None,
+        rows_read=1,
+        verdict=verdict,
+        reason="why not" if verdict == "refused" else None,
+        loaded_at=datetime(2024, 1, 1),
+    )
 
 
 def at(sources: list[dict[str, Any]], loads: list[Load], now: datetime, zone: str = "Asia/Seoul") -> Completeness:
@@ -187,3 +203,53 @@ class TestCompleteDate:
         ]
         loads = [load(date(2024, 1, 5)), load(date(2024, 1, 7), system="card")]
         assert at(sources, loads, self.NOON).complete_date == date(2024, 1, 5)
+
+    def test_a_source_that_ended_holds_back_nothing_while_another_goes_on(self) -> None:
+        sources = [
+            source(feed="branch__transactions", source_system="old", path="o_{date}.csv", until=date(2024, 1, 5)),
+            source(feed="branch__transactions", source_system="new", start=date(2024, 1, 6)),
+        ]
+        for one in sources:
+            one["columns"] = {"transaction_key": "number"}
+        loads = [load(day, feed="branch__transactions", system="old") for day in days(START, date(2024, 1, 5))]
+        assert at(sources, loads, self.NOON).complete_date == date(2024, 1, 5)
+        loads += [
+            load(day, feed="branch__transactions", system="new") for day in days(date(2024, 1, 6), date(2024, 1, 30))
+        ]
+        assert at(sources, loads, self.NOON).complete_date == date(2024, 1, 30)
+        # A gap of the old one still holds back what came after it.
+        assert at(sources, loads[:3] + loads[4:], self.NOON).complete_date == date(2024, 1, 3)
+
+    def test_where_every_source_has_ended_it_is_the_last_day_of_the_feed_that_ended_first(self) -> None:
+        sources = [
+            source(source_system="old", path="o_{date}.csv", until=date(2024, 1, 5)),
+            source(source_system="new", start=date(2024, 1, 6), until=date(2024, 1, 8)),
+            source("once", source_system="list", delivery_date=START),
+        ]
+        loads = [load(day, system="old") for day in days(START, date(2024, 1, 5))]
+        loads += [load(day, system="new") for day in days(date(2024, 1, 6), date(2024, 1, 8))]
+        loads += [load(START, system="list")]
+        assert at(sources, loads, self.NOON).complete_date == date(2024, 1, 8)
+        sources.append(source(feed="branch__contracts", until=date(2024, 1, 7)))
+        loads += [load(day, feed="branch__contracts") for day in days(START, date(2024, 1, 7))]
+        assert at(sources, loads, self.NOON).complete_date == date(2024, 1, 7)
+
+    def test_a_monthly_feed_is_complete_to_the_end_of_the_last_month_before_a_missing_one(self) -> None:
+        sources = [source("monthly", start=date(2024, 1, 15))]
+        loads = [load(date(2024, 1, 20)), load(date(2024, 2, 3)), load(date(2024, 4, 30))]
+        assert at(sources, [], self.NOON).complete_date is None
+        assert at(sources, loads[:1], self.NOON).complete_date == date(2024, 1, 31)
+        assert at(sources, loads, self.NOON).complete_date == date(2024, 2, 29)
+        assert at(sources, [*loads, load(date(2024, 3, 31))], self.NOON).complete_date == date(2024, 4, 30)
+        ended = [source("monthly", until=date(2024, 2, 29)), source(source_system="card", path="c_{date}.csv")]
+        daily = [load(day, system="card") for day in days(START, date(2024, 3, 9))]
+        assert at(ended, [*loads[:2], *daily], self.NOON).complete_date == date(2024, 3, 9)
+        assert at(ended, [*loads[:1], *daily], self.NOON).complete_date == date(2024, 1, 31)
+
+    def test_a_day_is_good_only_when_no_part_of_it_is_refused(self) -> None:
+        loads = [load(day, part=part) for day in days(START, date(2024, 1, 9)) for part in ("a", "b")]
+        assert at([source()], loads, self.NOON).complete_date == date(2024, 1, 9)
+        loads[7] = load(date(2024, 1, 4), "refused", part="b")
+        found = at([source()], loads, self.NOON)
+        assert found.complete_date == date(2024, 1, 3)
+        assert overdue_days(found) == [date(2024, 1, 4)]

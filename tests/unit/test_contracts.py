@@ -134,10 +134,21 @@ def test_a_contract_is_whole(name: str) -> None:
             assert column.name.endswith("_key") and column.references in feeds(), column.name
         if column.values:
             assert column.data_type == "varchar" and len(set(column.values)) == len(column.values), column.name
+        if column.code:
+            assert column.data_type == "varchar" and not (column.private or column.values), column.name
         if column.not_after_delivery:
             assert column.data_type in ("date", "timestamp"), column.name
         if column.data_type in ("date", "timestamp") and column.required:
             assert column.minimum, f"{column.name}: a required date has its earliest day"
+
+
+def test_text_that_may_be_published_is_a_key_a_code_or_a_name_of_a_thing() -> None:
+    # The currency has its own rule.
+    things = {"branch_name", "product_name", "campaign_name", "province", "district", "town", "currency"}
+    for name, feed in feeds().items():
+        for column in feed.columns:
+            has_domain = column.private or column.code or column.values or column.name.endswith("_key")
+            assert has_domain or column.data_type != "varchar" or column.name in things, f"{name}.{column.name}"
 
 
 @pytest.mark.parametrize(

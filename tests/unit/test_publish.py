@@ -16,7 +16,7 @@ from pipelines import publish
 from pipelines.connections import connected
 from pipelines.content_hash import content_hash
 from pipelines.errors import ExitCode, PublishError
-from pipelines.ledger import create_tables, loads_hash, published_loads_hash
+from pipelines.ledger import create_tables, known_state_hash, published_state_hash
 from pipelines.publish import audit_candidate, build_candidate, candidate_file, publish_candidate
 from pipelines.settings import Settings
 
@@ -129,7 +129,7 @@ def test_a_publication_is_a_read_only_file_that_the_ledger_knows(settings):
     with connected(settings, settings.warehouse, read_only=True) as warehouse:
         rows = warehouse.execute("select run_id, complete_date::varchar, content_hash from ledger.publications")
         assert rows.fetchall() == [("run", "2024-01-31", publication.content_hash)]
-        assert published_loads_hash(warehouse) == loads_hash(warehouse)
+        assert published_state_hash(warehouse) == known_state_hash(warehouse)
         assert content_hash(warehouse, "warehouse") == publication.content_hash
 
 

@@ -222,6 +222,16 @@ def contract_cases(feed: Feed) -> Iterator[tuple[str, Case]]:
             rule = f"{name} is one of {', '.join(column.values)}"
             for right in column.values:
                 yield rule, Case({name: right.upper()}, {name: right})
+        if column.code:
+            for wrong, right in {
+                "x" * 61: "x" * 60,
+                "call a@b": "call b",
+                "house ＠": "house 12",
+                "1234567": "123456",
+                "tel. ０１２３４５６": "010-1234-5678",
+                "한" * 61: "한" * 60,
+            }.items():
+                yield f"{name} is a short code, not free text", Case({name: wrong}, {name: right})
         limits = []
         if column.minimum is not None:
             limits.append((f"at least {column.minimum}", limit(column, column.minimum), -step(column)))

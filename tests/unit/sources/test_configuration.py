@@ -1,5 +1,6 @@
 """Each fault of a sources file names the file, its line and a remedy, before anything is read."""
 
+from datetime import date, time
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,33 @@ def test_a_right_file_is_read_whole(tmp_path: Path) -> None:
     assert customers.terms == customers.contract.delivery
 
 
+def test_every_value_is_the_text_that_is_written(tmp_path: Path) -> None:
+    text = RIGHT.replace("customer_key: 고객번호", "customer_key: no").replace("{1: person", "{no: person, 010: person")
+    text = text.replace("{constant: treatment}", "{constant: 0x1F}").replace("[campaign, household]", "[1, true]")
+    customers, contacts = load(tmp_path, text).sources
+    assert customers.source_columns == ["no", "구분"]
+    assert customers.columns["party_type"].values == {"no": "person", "010": "person", "2": "corporation"}
+    assert contacts.columns["assignment"].constant == "0x1F"
+    assert contacts.columns["contact_key"].columns == ["1", "true"]
+
+
+def test_terms_are_of_their_types(tmp_path: Path) -> None:
+    terms = "    delivery: {cadence: weekdays, due: 04:30, required: no}\n    no_delivery: [2024-05-01]\n    until:\n"
+    (customers, _) = load(tmp_path, RIGHT.replace("    codec: cp949\n", terms)).sources
+    assert customers.start == date(2024, 1, 1) and customers.until is None
+    assert customers.no_delivery == {date(2024, 5, 1)}
+    assert (customers.terms.due, customers.terms.required) == (time(4, 30), False)
+
+
+def test_sources_may_share_columns_by_a_merge_key(tmp_path: Path) -> None:
+    text = RIGHT.replace("    columns:\n      customer_key", "    columns: &shared\n      customer_key", 1)
+    second = RIGHT[RIGHT.index("  - feed: branch__customers") : RIGHT.index("      customer_key")]
+    text += second.replace("system: branch", "system: card") + "      <<: *shared\n      customer_key: 번호\n"
+    columns = load(tmp_path, text).sources[2].columns
+    assert columns["customer_key"].column == "번호"
+    assert columns["party_type"].column == "구분"
+
+
 FAULTS = {
     # what is wrong: (text, replacement, line, words of the message)
     "an unknown word": ("codec: cp949", "encoding: cp949", 11, ["sources.0.encoding: unknown word"]),
@@ -86,7 +114,7 @@ FAULTS = {
         ["give exactly one of column, constant, columns, look_up; found ['column', 'constant']"],
     ),
     "no kind of mapping": ("{constant: treatment}", '{format: "%Y"}', 24, ["found none"]),
-    "a mapping that is none": ("{constant: treatment}", "7", 24, ["a mapping is the name of a column, or"]),
+    "a mapping that is none": ("{constant: treatment}", "[x]", 24, ["a mapping is the name of a column, or"]),
     "values without a column": (
         "{constant: treatment}",
         "{constant: treatment, values: {a: b}}",
@@ -136,6 +164,27 @@ FAULTS = {
         ["until 2023-12-31 is before start 2024-01-01"],
     ),
     "no date": ("start: 2024-01-01", "start: yesterday", 12, ["start"]),
+    "a date that never was": ("start: 2024-01-01", "start: 2024-02-30", 12, ["sources.0.start: ", "valid date"]),
+    "a date without hyphens": ("start: 2024-01-01", "start: 20240101", 12, ["'20240101' is no date"]),
+    "a codec that is not of text": ("codec: cp949", "codec: hex", 11, ["'hex' is no codec"]),
+    "a bell": ("codec: cp949", "codec: cp949\a", 11, ["not YAML: the character U+0007 is not allowed"]),
+    "a column mapped twice": (
+        "      party_type:",
+        "      customer_key: 번호\n      party_type:",
+        15,
+        ["sources.0.columns.customer_key: given twice, first in line 14"],
+    ),
+    "a code translated twice": (
+        "2: corporation",
+        "1: corporation",
+        15,
+        ["columns.party_type.values.1: given twice, first in line 15"],
+    ),
+    "a word twice": ("    format: csv\n", "    format: csv\n    format: csv\n", 11, ["sources.0.format: given twice"]),
+    "a word that is a list": ("customer_key: 고객번호", "[a, b]: 고객번호", 14, ["the word before a colon is text"]),
+    "an alias within its own": ("{constant: treatment}", "&a [*a]", 1, ["an alias stands within what it names"]),
+    "a column without a name": ("customer_key: 고객번호", 'customer_key: ""', 14, ["at least 1 character"]),
+    "no mapping at all": ("customer_key: 고객번호", "customer_key:", 14, ["a mapping is the name of a column, or"]),
     "an unknown place in the path": ("{date:%Y%m%d}", "{day}", 9, ["unknown place {day}"]),
     "a cadence that is none": (
         "    start: 2024-01-01\n",
@@ -167,7 +216,7 @@ def test_a_fault_names_file_line_and_remedy(fault: str, tmp_path: Path) -> None:
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_their_lines(tmp_path: Path) -> None:
-    text = RIGHT.replace("format: csv", "format: excel").replace("{constant: treatment}", "7").replace("KRW", "won")
+    text = RIGHT.replace("format: csv", "format: excel").replace("{constant: treatment}", "[x]").replace("KRW", "won")
     with pytest.raises(SourcesFileError) as error:
         load(tmp_path, text)
     lines = [int(message.split(":")[1]) for message in error.value.cause.splitlines()]
@@ -198,6 +247,11 @@ def test_a_file_in_another_codec_says_which_byte(tmp_path: Path) -> None:
     path.write_bytes(RIGHT.encode("cp949"))
     with pytest.raises(SourcesFileError, match="is not UTF-8"):
         load_sources_file(path)
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    with pytest.raises(SourcesFileError, match="cannot be read: Is a directory"):
+        load_sources_file(tmp_path)
 
 
 def test_a_wrong_sources_file_is_refused_before_anything_is_read(tmp_path: Path) -> None:

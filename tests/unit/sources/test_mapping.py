@@ -77,7 +77,7 @@ def test_a_constant_fills_every_row_and_is_cast(map_rows: Map) -> None:
 
 
 def test_values_translate_codes_and_leave_others_as_they_are(map_rows: Map) -> None:
-    mapping = {"party_type": {"column": "n", "values": {1: "person", "it's": "corporation"}}}
+    mapping = {"party_type": {"column": "n", "values": {"1": "person", "it's": "corporation"}}}
     rows = map_rows("branch__customers", mapping, one("n", "1", "it's", "3", None))
     assert [row["party_type"] for row in rows] == ["person", "corporation", "3", None]
     rows = map_rows("branch__customers", mapping, "select unnest([1, 2]) as n", format="parquet")
@@ -167,6 +167,17 @@ def test_decimals_are_plain_digits(map_rows: Map) -> None:
     ]
     for wrong in ("1,000", "5.551115e-17", "1e3", "12 34", "₩5", "0x1F", "nan", "infinity", "--1", "1_000"):
         assert amounts(map_rows, one("n", wrong)) == [(None, "amount")], wrong
+
+
+def test_a_number_with_more_decimals_than_the_contract_keeps_is_unreadable(map_rows: Map) -> None:
+    for wrong in ("10.005", "0.001", "-.999", "1.0000001", "12.340000009"):
+        assert amounts(map_rows, one("n", wrong)) == [(None, "amount")], wrong
+        assert amounts(map_rows, f"select {wrong}::decimal(18,9) as n", format="parquet") == [(None, "amount")], wrong
+    for right in ("10.00", "10.0100000", ".0100", "7.000"):
+        for landing, format in ((one("n", right), "csv"), (f"select {right}::decimal(18,9) as n", "parquet")):
+            assert amounts(map_rows, landing, format) == [(Decimal(right).quantize(Decimal("0.01")), None)], right
+    (row,) = map_rows("branch__transactions", {"quantity": "n"}, one("n", "0.125"))
+    assert row["quantity"] == Decimal("0.125")
 
 
 def test_doubles_go_straight_to_the_decimal(map_rows: Map) -> None:

@@ -1,0 +1,65 @@
+"""A look at a home: what makes it idle, and what does not."""
+
+from datetime import UTC, datetime
+
+import pytest
+from loading_home import Home
+
+from pipelines.connections import connected
+from pipelines.ledger import known_state_hash
+from pipelines.state import look
+
+CUSTOMERS = "branch__customers"
+NOW = datetime(2024, 1, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def published(home: Home) -> Home:
+    """A home whose one delivery was loaded and, by its books, published."""
+    columns = {"customer_key": "no", "customer_name": "name"}
+    home.add_source(CUSTOMERS, "customers_{date:%Y%m%d}.csv", columns, codec="utf-8", until="2024-01-01")
+    home.deliver("customers_20240101.csv", "no,name,other\nK1,x,y\n")
+    home.load(CUSTOMERS)
+    with connected(home.settings, home.settings.warehouse) as warehouse:
+        warehouse.execute("insert into ledger.company values ('Asia/Seoul', 'KRW', date '2024-01-01')")
+        warehouse.execute(
+            "insert into ledger.publications values (timestamp '2024-01-02', 'run', date '2024-01-01', ?, 'content')",
+            [known_state_hash(warehouse)],
+        )
+    home.settings.published.mkdir()
+    home.settings.published_file.touch()
+    return home
+
+
+def test_a_published_home_without_arrivals_is_idle(published: Home) -> None:
+    assert look(published.settings, NOW).is_idle
+
+
+def test_a_reload_that_was_not_published_is_not_forgotten(published: Home) -> None:
+    published.sources[0]["columns"]["customer_name"] = "other"
+    published.load(CUSTOMERS, reload=True)
+    state = look(published.settings, NOW)
+    assert not state.arrivals.to_load
+    assert not state.is_idle
+
+
+def test_another_currency_is_not_idle(published: Home) -> None:
+    published.company["currency"] = "USD"
+    published.sources_file()
+    assert not look(published.settings, NOW).is_idle
+
+
+def test_a_published_file_that_is_gone_is_not_idle(published: Home) -> None:
+    published.settings.published_file.unlink()
+    assert not look(published.settings, NOW).is_idle
+
+
+def test_a_new_file_is_not_idle_and_a_refused_one_is_not_run_again(published: Home) -> None:
+    published.sources[0]["until"] = "2024-01-02"
+    published.deliver("customers_20240102.csv", "nummer\nK1\n")
+    published.sources_file()
+    assert not look(published.settings, NOW).is_idle
+    published.load(CUSTOMERS)
+    state = look(published.settings, NOW)
+    assert not state.completeness.is_complete
+    assert state.is_idle
