@@ -39,7 +39,7 @@ def audit_suite(table: str, *rules: Expectation) -> gx.ExpectationSuite:
 
 # What nobody writes into a code: a sentence, an e-mail address, a telephone number. Digits are of any script, and are
 # counted without braces, which the engine would take for places of its own.
-_FREE_TEXT = "length({name}) > 60 or regexp_matches({name}, '[@＠]|" + r"\pN" * 7 + "')"
+_FREE_TEXT = "length({name}) > 60 or regexp_matches({name}, '[@\uff20]|" + r"\pN" * 7 + "')"
 
 
 def _contract_rules(feed: Feed) -> list[Expectation]:

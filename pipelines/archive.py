@@ -11,6 +11,7 @@ import duckdb
 
 from pipelines.connections import identifier, literal
 from pipelines.settings import Settings
+from pipelines.sources.landing import parquet_schema
 
 
 def store_landing(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str) -> None:
@@ -28,9 +29,12 @@ def store_landing(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str
 
 
 def land_from_archive(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str, batches: list[str]) -> None:
-    """Create the table `landing` from the archived `batches`; a batch without rows has no file and adds none."""
+    """Create the table `landing` from the archived `batches`, of which those of typed files are of one schema.
+
+    A batch without rows has no file and adds none.
+    """
     gate.execute("drop table if exists landing")
-    if files := _files(settings, feed, batches):
+    if files := archived_files(settings, feed, batches):
         gate.execute(
             "create table landing as select batch_id::varchar as batch_id, * exclude (batch_id) "
             "from read_parquet(?, union_by_name = true, hive_partitioning = true, hive_types_autocast = false)",
@@ -43,23 +47,27 @@ def land_from_archive(gate: duckdb.DuckDBPyConnection, settings: Settings, feed:
 def fill_records(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str, table: str) -> None:
     """Fill `record` of `table` (batch_id, row_number, record), where it is null, with the archived row as JSON."""
     batches = [row[0] for row in gate.execute(f"select distinct batch_id from {identifier(table)}").fetchall()]
-    if files := _files(settings, feed, batches):
+    alike: dict[str, list[str]] = {}
+    for file in archived_files(settings, feed, batches):
+        alike.setdefault(parquet_schema(Path(file)), []).append(file)
+    for files in alike.values():
         gate.execute(
             f"""
-            update {identifier(table)} as held
-            set record = coalesce(held.record, archived.record)
-            from (
-                select batch_id, row_number, coalesce(_record, to_json(landed)::varchar) as record
-                from read_parquet(
-                    ?, union_by_name = true, hive_partitioning = true, hive_types_autocast = false
-                ) as landed
-            ) as archived
-            where held.batch_id = archived.batch_id and held.row_number = archived.row_number
-            """,
+                update {identifier(table)} as held
+                set record = coalesce(held.record, archived.record)
+                from (
+                    select batch_id, row_number, coalesce(_record, to_json(landed)::varchar) as record
+                    from read_parquet(
+                        ?, union_by_name = true, hive_partitioning = true, hive_types_autocast = false
+                    ) as landed
+                ) as archived
+                where held.batch_id = archived.batch_id and held.row_number = archived.row_number
+                """,
             [files],
         )
 
 
-def _files(settings: Settings, feed: str, batches: list[str]) -> list[str]:
+def archived_files(settings: Settings, feed: str, batches: list[str]) -> list[str]:
+    """The paths of the archived `batches`, a batch without rows having none."""
     folders = (settings.archive / feed / f"batch_id={batch}" for batch in batches)
     return [str(file) for folder in folders for file in sorted(Path(folder).glob("*.parquet"))]

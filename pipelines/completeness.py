@@ -58,14 +58,16 @@ class Completeness:
 def assess(sources_file: SourcesFile, loads: list[Load], now: datetime) -> Completeness:
     """What is missing at the instant `now` (with a time zone), judged by the ledger's lines in force.
 
-    A day is good when a delivery of it is loaded and no part of it is refused.
+    A day is good when a delivery of it is loaded and no part of it is refused; a refused correction leaves the part
+    that it would have replaced loaded.
     """
     local = now.astimezone(ZoneInfo(sources_file.company.time_zone))
     shortfalls: list[Shortfall] = []
     required: list[tuple[Source, set[date]]] = []
     for source in sources_file.sources:
         own = [load for load in loads if (load.feed, load.source_system) == (source.feed, source.source_system)]
-        refused = {load.delivery_date for load in own if load.verdict == "refused"}
+        loaded = {load.slot for load in own if load.verdict == "loaded"}
+        refused = {load.delivery_date for load in own if load.slot not in loaded}
         good = {load.delivery_date for load in own} - refused
         shortfalls += [_overdue(source, day) for day in _overdue_days(source, good, local)]
         shortfalls += [_refused(source, load) for load in own if load.verdict == "refused"]
@@ -144,7 +146,7 @@ def _overdue_days(source: Source, good: set[date], local: datetime) -> Iterable[
 
 
 def _complete_until(source: Source, good: set[date]) -> date | None:
-    """The last day before the first expected day or month that is not good; None where all is until the source ended."""
+    """The last day before the first expected day or month that is not good; None where all are and the source ended."""
     if source.start is None:
         return max(good, default=None)
     last = max(good, default=source.start - _DAY)

@@ -3,10 +3,12 @@
 Between these steps the warehouse is closed, so that nothing waits for a long gate.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import accumulate
 from pathlib import Path
 
 from pipelines.connections import connected
@@ -109,12 +111,13 @@ def _with_stale_look_ups(ledger: Known, sources_file: SourcesFile, feed: Feed) -
         for mapping in source.columns.values()
         if mapping.look_up
     }
-    others = [load for load in ledger.loads if load.feed in looked_up]
+    others = sorted((load.delivery_date, load.load_number) for load in ledger.loads if load.feed in looked_up)
+    days = [day for day, _ in others]
+    newest_until = list(accumulate((number for _, number in others), max, initial=0))
     return [
         load
         for load in ledger.loads
-        if load.feed == feed.name
-        and any(other.load_number > load.load_number and other.delivery_date <= load.delivery_date for other in others)
+        if load.feed == feed.name and newest_until[bisect_right(days, load.delivery_date)] > load.load_number
     ]
 
 

@@ -4,9 +4,12 @@ What a company's sources look like is not a setting: that is the sources file (`
 """
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from pipelines.errors import UsageError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,15 +30,18 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> "Settings":
-        """The settings as the environment has them now; `crmdw` and `make` set CRMDW_HOME."""
+        """The settings as the environment has them now; `crmdw` and `make` set CRMDW_HOME.
+
+        Raises UsageError where one of them is none.
+        """
         home = Path(os.environ.get("CRMDW_HOME") or PROJECT_ROOT / "var").expanduser().resolve()
         sources = os.environ.get("CRMDW_SOURCES")
         return cls(
             home=home,
             sources_file=Path(sources).expanduser().resolve() if sources else home / "sources.yml",
-            memory_limit=os.environ.get("CRMDW_MEMORY_LIMIT", "1GB"),
-            threads=int(os.environ.get("CRMDW_THREADS", "2")),
-            versions_kept=int(os.environ.get("CRMDW_VERSIONS_KEPT", "3")),
+            memory_limit=_memory_limit(),
+            threads=_count("CRMDW_THREADS", 2),
+            versions_kept=_count("CRMDW_VERSIONS_KEPT", 3),
         )
 
     @cached_property
@@ -86,3 +92,18 @@ class Settings:
             "DO_NOT_TRACK": "1",
             "GX_ANALYTICS_ENABLED": "false",
         }
+
+
+def _count(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not re.fullmatch("[0-9]{1,6}", text) or int(text) == 0:
+        raise UsageError(f"{name} is {text!r}, which is no whole number from 1", f"set {name}={default}, or unset it")
+    return int(text)
+
+
+def _memory_limit() -> str:
+    name = "CRMDW_MEMORY_LIMIT"
+    text = os.environ.get(name) or "1GB"
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", text, re.IGNORECASE):
+        raise UsageError(f"{name} is {text!r}, which is no amount of memory", f"set {name}=1GB, or unset it")
+    return text

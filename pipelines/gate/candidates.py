@@ -5,16 +5,17 @@ Leaves `batches`, one line per delivery, and `numbered`, every row read, of whic
 
 from datetime import date
 from itertools import groupby
+from pathlib import Path
 
 import duckdb
 
-from pipelines.archive import land_from_archive, store_landing
+from pipelines.archive import archived_files, land_from_archive, store_landing
 from pipelines.connections import insert_rows
 from pipelines.contracts import Feed
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Company
 from pipelines.sources.deliveries import Delivery, reading_hash
-from pipelines.sources.landing import land
+from pipelines.sources.landing import land, parquet_schema
 from pipelines.sources.mapping import create_candidates, map_landing
 
 
@@ -34,8 +35,12 @@ def gather_candidates(
     create_candidates(gate, feed)
     landed: list[Delivery] = []
     # Grouped by identity: sources hold dictionaries and cannot be hashed.
-    order = sorted(deliveries, key=lambda delivery: (id(delivery.source), delivery.is_archived))
-    for (_, is_archived), group in groupby(order, key=lambda delivery: (id(delivery.source), delivery.is_archived)):
+    alike = {
+        delivery.batch_id: (id(delivery.source), delivery.is_archived, _schema(settings, delivery))
+        for delivery in deliveries
+    }
+    order = sorted(deliveries, key=lambda delivery: alike[delivery.batch_id])
+    for (_, is_archived, _), group in groupby(order, key=lambda delivery: alike[delivery.batch_id]):
         together = list(group)
         source = together[0].source
         reading = reading_hash(source)
@@ -85,6 +90,16 @@ def gather_candidates(
         """
     )
     return landed
+
+
+def _schema(settings: Settings, delivery: Delivery) -> str:
+    """Tells deliveries of typed files apart that cannot stand in one table."""
+    if delivery.source.format != "parquet":
+        return ""
+    if not delivery.is_archived:
+        return parquet_schema(delivery.path)
+    files = archived_files(settings, delivery.source.feed, [delivery.batch_id])
+    return parquet_schema(Path(files[0])) if files else ""
 
 
 _BATCH_COLUMNS = ("batch_id", "source_system", "delivery_date", "part", "file", "file_hash")

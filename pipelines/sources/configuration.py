@@ -189,8 +189,11 @@ def load_sources_file(path: Path) -> SourcesFile:
     except UnicodeDecodeError as error:
         raise SourcesFileError(f"{path}: byte {error.start} is not UTF-8", "save the file as UTF-8") from error
     except OSError as error:
-        raise SourcesFileError(f"{path}: cannot be read: {error.strerror}", "make it a file that you may read") from error
+        raise SourcesFileError(f"{path}: cannot be read: {error.strerror}", "name a file that you may read") from error
     return _checked(path, text)
+
+
+_READ_AS_TYPES = {first: yaml.SafeLoader.yaml_implicit_resolvers[first] for first in ("", "<")}
 
 
 class _TextLoader(yaml.SafeLoader):
@@ -199,7 +202,7 @@ class _TextLoader(yaml.SafeLoader):
     Left are the empty value, which is None, and the merge key `<<`.
     """
 
-    yaml_implicit_resolvers = {first: yaml.SafeLoader.yaml_implicit_resolvers[first] for first in ("", "<")}
+    yaml_implicit_resolvers = _READ_AS_TYPES
 
 
 # A run asks for it once per asset, and reading YAML takes a tenth of a second.
@@ -324,6 +327,10 @@ def _source_faults(source: Source) -> Iterator[tuple[Location, str]]:
     for name, mapping in source.columns.items():
         if name not in known:
             yield ("columns", name), f"no column of {contract.name}{_nearest(name, known)}"
+        if source.format == "json_lines":
+            for path in mapping.source_columns:
+                if '"' in path or not all(path.split(".")):
+                    yield ("columns", name), f"{path!r} is no path into JSON; write one such as party.number"
         if mapping.look_up:
             yield from _look_up_faults(contract, name, mapping)
     for column in contract.columns:

@@ -204,7 +204,7 @@ def _typed(target: _Target, landed_types: dict[str, str], source: Source, time_z
     if found != "VARCHAR":
         cast = f"try_cast({value} as {wanted})"
         if wanted == "integer" or found.startswith("DECIMAL"):
-            # DuckDB rounds a fraction that the wanted type does not hold; of binary floating point nothing else is right.
+            # DuckDB rounds a fraction that the wanted type does not hold. Binary floating point cannot be without one.
             return f"case when try_cast({cast} as {found}) = {value} then {cast} end"
         return cast
     if wanted == "date":

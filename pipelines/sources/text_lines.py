@@ -16,25 +16,33 @@ _CHUNK_BYTES = 8 << 20
 _SCHEMA = pa.schema([("batch_id", pa.string()), ("row_number", pa.int64()), ("line", pa.string())])
 
 
-def read_lines(files: Iterable[tuple[str, Path]], codec: str) -> pa.RecordBatchReader:
+def read_lines(files: Iterable[tuple[str, Path]], codec: str, unreadable: dict[str, OSError]) -> pa.RecordBatchReader:
     """Every line of every file as a stream of (batch_id, row_number from 1, line), in file order.
 
     A line ends at LF or CRLF and nowhere else, so that row numbers are those an editor shows. A byte that the codec
-    cannot decode becomes U+FFFD, and a byte order mark is dropped. Raises OSError where a file cannot be read.
+    cannot decode becomes U+FFFD, and a byte order mark is dropped. Where a file cannot be read, or not to its end, the
+    error goes into `unreadable` under its batch_id, and the next file follows.
     """
-    return pa.RecordBatchReader.from_batches(_SCHEMA, _batches(files, codec))
+    return pa.RecordBatchReader.from_batches(_SCHEMA, _batches(files, codec, unreadable))
 
 
-def _batches(files: Iterable[tuple[str, Path]], codec: str) -> Iterator[pa.RecordBatch]:
+def _batches(files: Iterable[tuple[str, Path]], codec: str, unreadable: dict[str, OSError]) -> Iterator[pa.RecordBatch]:
     for batch_id, path in files:
-        row_number = 1
-        for text in _whole_lines(path, codec):
-            lines = pc.split_pattern(pa.array([text], pa.large_string()), "\n").values.cast(pa.string())
-            numbers = pa.array(np.arange(row_number, row_number + len(lines)))
-            yield pa.RecordBatch.from_arrays(
-                [pa.repeat(pa.scalar(batch_id, pa.string()), len(lines)), numbers, lines], schema=_SCHEMA
-            )
-            row_number += len(lines)
+        try:
+            yield from _batches_of(batch_id, path, codec)
+        except OSError as error:
+            unreadable[batch_id] = error
+
+
+def _batches_of(batch_id: str, path: Path, codec: str) -> Iterator[pa.RecordBatch]:
+    row_number = 1
+    for text in _whole_lines(path, codec):
+        lines = pc.split_pattern(pa.array([text], pa.large_string()), "\n").values.cast(pa.string())
+        numbers = pa.array(np.arange(row_number, row_number + len(lines)))
+        yield pa.RecordBatch.from_arrays(
+            [pa.repeat(pa.scalar(batch_id, pa.string()), len(lines)), numbers, lines], schema=_SCHEMA
+        )
+        row_number += len(lines)
 
 
 def _whole_lines(path: Path, codec: str) -> Iterator[str]:

@@ -99,12 +99,14 @@ def test_a_home_that_another_command_holds_ends_with_7_and_names_the_holder(copy
         [sys.executable, "-c", _HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=copy.environment()
     ) as holder:
         assert holder.stdout.readline() == b"held\n"
-        done = {name: copy.crmdw(name) for name in ("run", "doctor")}
+        done = {name: copy.crmdw(name) for name in ("run", "doctor", "status")}
         holder.stdin.close()
     assert done["run"].returncode == 7
     assert f"“crmdw backfill” (process {holder.pid}) is writing to this home" in done["run"].stderr
     assert "--wait SECONDS" in done["run"].stderr
     assert f"process {holder.pid}" in done["doctor"].stdout
+    assert (done["status"].returncode, done["status"].stderr.count("\n")) == (7, 1), done["status"].stderr
+    assert f"process {holder.pid}) is writing to this home; ask again" in done["status"].stderr
     assert copy.crmdw("run").returncode == 0, "the lock ends with its holder"
 
 
@@ -115,6 +117,75 @@ def test_a_warehouse_that_another_program_has_open_ends_with_7_and_names_its_pro
     assert f"{copy.warehouse}: the file is open in another program, process {os.getpid()}" in done.stderr
     assert "close it there" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# A reader of the warehouse who comes when dbt is about to open it, and stays until the command has ended.
+_READ_DURING_BUILD = """
+import os, subprocess, sys
+from pipelines.progress import listen
+
+READ = "import duckdb, os, sys; c = duckdb.connect(sys.argv[1], read_only=True); print(os.getpid(), flush=True); "
+READ += "sys.stdin.read()"
+
+def read(step, message):
+    global reader
+    if message == "starting dbt":
+        command = [sys.executable, "-c", READ, os.environ["CRMDW_HOME"] + "/warehouse.duckdb"]
+        reader = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        print("reader", reader.stdout.readline())
+
+listen(read)
+"""
+
+
+def test_a_reader_of_the_warehouse_who_keeps_dbt_out_ends_the_run_with_7_and_is_named(copy):
+    before = copy.published_state()
+    done = copy.crmdw("publish", preamble=_READ_DURING_BUILD)
+    assert done.returncode == 7, done.stderr
+    assert re.search(r"warehouse.duckdb: the file is open in another program, process \d+", done.stderr)
+    assert "close it there" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert copy.published_state() == before
+
+
+_NO_SUMMARY = """
+import pipelines.summary
+
+def fail(console, settings, seconds):
+    assert (settings.home / "warehouse.lock.holder").exists(), "the summary is read while nobody else can write"
+    raise OSError("no summary today")
+
+pipelines.summary.show_summary = fail
+"""
+
+
+def test_a_summary_that_cannot_be_shown_does_not_fail_the_run(copy):
+    done = copy.crmdw("run", preamble=_NO_SUMMARY)
+    assert done.returncode == 0, done.stderr
+    assert "the summary cannot be shown: no summary today" in done.stderr
+
+
+def test_a_run_where_no_file_fits_starts_no_job_and_says_where_to_look(tmp_path):
+    home = Home(tmp_path / "home")
+    listed = home.succeed("init")
+    assert f"crmdw --home {home.folder} doctor" in listed
+    printed = home.succeed("run", "--today", "2020-01-01")
+    assert f"No file fits any source; see {listed.splitlines()[2].strip()}" in " ".join(printed.split())
+    overdue = home.crmdw("run", "--today", "2099-01-01")
+    assert overdue.returncode == 3, overdue.stderr
+    assert "is overdue" in overdue.stderr
+    assert not home.warehouse.exists()
+
+
+def test_the_options_of_every_command_may_follow_it(copy, tmp_path):
+    other = tmp_path / "another"
+    for arguments in (("run", "--home", str(other)), ("--verbose", "run", f"--home={other}"), ("run", "--verbose")):
+        if "--home" not in " ".join(arguments):
+            copy.sources_file.unlink()
+        done = copy.crmdw(*arguments)
+        assert done.returncode != 0
+        assert (str(other) in done.stderr) == (str(other) in " ".join(arguments))
+        assert ("Traceback" in done.stderr) == ("--verbose" in arguments)
 
 
 def test_an_overdue_required_file_ends_with_3_and_names_what_is_expected_where(copy):

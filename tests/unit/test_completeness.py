@@ -253,3 +253,7 @@ class TestCompleteDate:
         found = at([source()], loads, self.NOON)
         assert found.complete_date == date(2024, 1, 3)
         assert overdue_days(found) == [date(2024, 1, 4)]
+        # A refused correction leaves the part as it was.
+        found = at([source()], [*loads, load(date(2024, 1, 4), part="b")], self.NOON)
+        assert found.complete_date == date(2024, 1, 9)
+        assert [shortfall.kind for shortfall in found.shortfalls] == ["refused"]

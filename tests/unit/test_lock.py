@@ -12,24 +12,25 @@ from contextlib import contextmanager
 import pytest
 
 from pipelines.errors import ExitCode, LockedError
-from pipelines.lock import writing
+from pipelines.lock import looking, writing
 
 _HOLD = """
 import sys
 from pathlib import Path
-from pipelines.lock import writing
+from pipelines.lock import looking, writing
 from pipelines.settings import Settings
 home = Path(sys.argv[1])
-with writing(Settings(home, home / "sources.yml", "1GB", 2, 3), "crmdw backfill"):
+settings = Settings(home, home / "sources.yml", "1GB", 2, 3)
+with looking(settings) if "looking" in sys.argv else writing(settings, "crmdw backfill"):
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
 @contextmanager
-def _another_process_writing(folder: object) -> Iterator[subprocess.Popen]:
+def _another_process_writing(folder: object, *arguments: str) -> Iterator[subprocess.Popen]:
     with subprocess.Popen(
-        [sys.executable, "-c", _HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", _HOLD, str(folder), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None and process.stdout.readline() == b"held\n"
         yield process
@@ -89,3 +90,27 @@ def test_an_error_under_the_lock_frees_it(home):
 def test_two_homes_have_two_locks(new_home):
     with _another_process_writing(new_home().settings.home), writing(new_home().settings, "crmdw run"):
         pass
+
+
+def test_who_looks_is_turned_away_at_once_by_a_writer(home):
+    with (
+        _another_process_writing(home.settings.home) as holder,
+        pytest.raises(LockedError, match=f"process {holder.pid}"),
+        looking(home.settings),
+    ):
+        pass
+
+
+def test_a_writer_who_does_not_wait_is_not_turned_away_by_a_look(home):
+    with _another_process_writing(home.settings.home, "looking") as looker:
+        looker.stdin.close()
+        with writing(home.settings, "crmdw run"):
+            assert looker.wait(timeout=30) == 0
+
+
+def test_a_look_forgets_the_name_of_a_killed_writer(home):
+    with _another_process_writing(home.settings.home) as holder:
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    with looking(home.settings):
+        assert not (home.settings.home / "warehouse.lock.holder").exists()

@@ -226,9 +226,9 @@ def contract_cases(feed: Feed) -> Iterator[tuple[str, Case]]:
             for wrong, right in {
                 "x" * 61: "x" * 60,
                 "call a@b": "call b",
-                "house ＠": "house 12",
+                "house \uff20": "house 12",
                 "1234567": "123456",
-                "tel. ０１２３４５６": "010-1234-5678",
+                "\uff10" * 7: "010-1234-5678",
                 "한" * 61: "한" * 60,
             }.items():
                 yield f"{name} is a short code, not free text", Case({name: wrong}, {name: right})

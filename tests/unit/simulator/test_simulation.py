@@ -78,6 +78,28 @@ def test_an_inbox_that_is_there_already_is_left_alone(simulated: Simulated) -> N
     assert digests(simulated.folder) == before
 
 
+@pytest.mark.parametrize("stage", ["people", "branch__transactions", "truth"])
+def test_an_interrupted_simulation_leaves_nothing_and_can_be_repeated(tmp_path: Path, stage: str) -> None:
+    def interrupt(begun: str, _share: float) -> None:
+        if begun == stage:
+            raise KeyboardInterrupt
+
+    (tmp_path / "inbox").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        simulate(tmp_path, **SMALL, progress=interrupt)
+    assert [file.name for file in tmp_path.rglob("*")] == ["inbox"]
+    simulate(tmp_path, **SMALL)
+    assert {file.name for file in tmp_path.iterdir()} == {"inbox", "truth", "sources.yml"}
+
+
+def test_what_a_killed_simulation_has_left_does_not_reach_the_next_one(tmp_path: Path) -> None:
+    left = tmp_path / ".simulating" / "inbox" / "branch" / "transactions_20200101.csv"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    simulate(tmp_path, **SMALL)
+    assert not list(tmp_path.rglob(left.name))
+
+
 def test_a_period_that_ends_before_it_starts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="before the start"):
         simulate(tmp_path, start=date(2023, 2, 1), end=date(2023, 1, 1))

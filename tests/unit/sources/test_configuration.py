@@ -215,6 +215,13 @@ def test_a_fault_names_file_line_and_remedy(fault: str, tmp_path: Path) -> None:
     assert error.value.remedy
 
 
+@pytest.mark.parametrize("column", ["party..number", ".number", 'party."number"'])
+def test_a_path_that_leads_nowhere_is_a_fault(column: str, tmp_path: Path) -> None:
+    text = RIGHT.replace("format: csv", "format: json_lines").replace("고객번호", f"'{column}'")
+    with pytest.raises(SourcesFileError, match=r":14: .* is no path into JSON; write one such as party\.number"):
+        load(tmp_path, text)
+
+
 def test_all_faults_are_told_at_once_in_the_order_of_their_lines(tmp_path: Path) -> None:
     text = RIGHT.replace("format: csv", "format: excel").replace("{constant: treatment}", "[x]").replace("KRW", "won")
     with pytest.raises(SourcesFileError) as error:

@@ -11,7 +11,7 @@ from pipelines.sources import text_lines
 def read(tmp_path: Path, content: bytes, codec: str = "utf-8") -> list[tuple[int, str]]:
     path = tmp_path / "file.txt"
     path.write_bytes(content)
-    rows = text_lines.read_lines([("batch", path)], codec).read_all().to_pylist()
+    rows = text_lines.read_lines([("batch", path)], codec, {}).read_all().to_pylist()
     assert {row["batch_id"] for row in rows} <= {"batch"}
     return [(row["row_number"], row["line"]) for row in rows]
 
@@ -62,5 +62,18 @@ def test_each_file_is_numbered_from_one(tmp_path: Path) -> None:
     paths = [tmp_path / "a", tmp_path / "b", tmp_path / "c"]
     for path, content in zip(paths, (b"1\n2\n", b"", b"3"), strict=True):
         path.write_bytes(content)
-    rows = text_lines.read_lines([(path.name, path) for path in paths], "utf-8").read_all().to_pylist()
+    rows = text_lines.read_lines([(path.name, path) for path in paths], "utf-8", {}).read_all().to_pylist()
     assert [tuple(row.values()) for row in rows] == [("a", 1, "1"), ("a", 2, "2"), ("c", 1, "3")]
+
+
+def test_a_file_that_cannot_be_read_is_noted_and_the_next_one_follows(tmp_path: Path) -> None:
+    right = tmp_path / "right.txt"
+    right.write_text("a\nb\n")
+    files = [("gone", tmp_path / "gone.txt"), ("a folder", tmp_path), ("right", right)]
+    unreadable: dict[str, OSError] = {}
+    rows = text_lines.read_lines(files, "utf-8", unreadable).read_all().to_pylist()
+    assert [(row["batch_id"], row["line"]) for row in rows] == [("right", "a"), ("right", "b")]
+    assert {batch_id: type(error) for batch_id, error in unreadable.items()} == {
+        "gone": FileNotFoundError,
+        "a folder": IsADirectoryError,
+    }
