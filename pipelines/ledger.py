@@ -135,11 +135,19 @@ class Known:
 
 
 def create_tables(warehouse: duckdb.DuckDBPyConnection) -> None:
-    """Create what is missing of the ledger, the quarantine and every feed's raw table."""
+    """Create what is missing of the ledger, the quarantine and every feed's raw table, all or nothing."""
+    warehouse.execute("begin transaction")
     warehouse.execute(_TABLES)
     for feed in feeds().values():
         columns = ", ".join(f"{identifier(name)} {data_type}" for name, data_type in feed.raw_columns().items())
         warehouse.execute(f"create table if not exists {identifier('raw', feed.name)} ({columns})")
+    warehouse.execute("commit")
+
+
+def is_created(warehouse: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the ledger is there; a command that was killed early leaves a file without it."""
+    found = warehouse.execute("select count(*) from duckdb_tables() where schema_name = 'ledger'").fetchone()
+    return bool(found and found[0])
 
 
 def current_loads(warehouse: duckdb.DuckDBPyConnection, feed: str | None = None) -> list[Load]:

@@ -1,12 +1,12 @@
 """A look at a home without changing it: what has arrived, what is missing, and whether the marts are up to date."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 from pipelines.completeness import Completeness, assess
 from pipelines.connections import connected
-from pipelines.ledger import Known, conservation, known, published_state_hash, state_hash
+from pipelines.ledger import Known, conservation, is_created, known, published_state_hash, state_hash
 from pipelines.lock import looking
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile, load_sources_file
@@ -60,9 +60,12 @@ def look(settings: Settings, now: datetime) -> State:
     closes it before it opens a single source file. Raises SourcesFileError, and LockedError where a command is writing.
     """
     sources_file = load_sources_file(settings.sources_file)
+    nothing = State(sources_file, Arrivals(), assess(sources_file, [], now), {}, False)
     if not settings.warehouse.exists():
-        return State(sources_file, find_arrivals(Known(), sources_file), assess(sources_file, [], now), {}, False)
+        return replace(nothing, arrivals=find_arrivals(Known(), sources_file))
     with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
+        if not is_created(warehouse):
+            return replace(nothing, arrivals=find_arrivals(Known(), sources_file))
         ledger = known(warehouse)
         completeness = assess(sources_file, ledger.loads, now)
         company = (sources_file.company.time_zone, sources_file.company.currency)

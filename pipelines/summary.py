@@ -15,6 +15,20 @@ from pipelines.ledger import COUNTS, conservation
 from pipelines.settings import Settings
 from pipelines.state import State
 
+_HELD = """
+select
+    held.feed,
+    held.reasons,
+    count(*),
+    arg_min(loads.file, (loads.delivery_date, held.row_number)),
+    arg_min(held.row_number, (loads.delivery_date, held.row_number)),
+from quarantine.rows as held
+inner join ledger.loads as loads on held.batch_id = loads.batch_id and loads.is_current
+group by held.feed, held.reasons
+order by 3 desc, 1, 2
+limit 5
+"""
+
 
 def show_summary(console: Console, settings: Settings, seconds: float) -> None:
     """Print the published path, RFM segments, gate results with the conservation line, and three next steps."""
@@ -23,16 +37,22 @@ def show_summary(console: Console, settings: Settings, seconds: float) -> None:
         console.print(_segments(published))
     with connected(settings, settings.warehouse, read_only=True) as warehouse:
         counts = conservation(warehouse)
-        held = warehouse.execute(
-            "select feed, reasons, count(*) from quarantine.rows group by all order by 3 desc limit 5"
-        ).fetchall()
+        held = warehouse.execute(_HELD).fetchall()
         last = _last_delivery_date(warehouse)
     console.print(
         f"[bold]Gates[/bold]  {counts['batches'] - counts['refused']:,} batches loaded, {counts['refused']:,} refused"
     )
     console.print(conservation_line(counts), soft_wrap=True)
-    for feed, reasons, rows in held:
-        console.print(f"  held back: {rows:,} x {feed}: {reasons}", soft_wrap=True)
+    if held:
+        console.print("Held back, by the rule that is broken:")
+        for feed, reasons, rows, file, row_number in held:
+            where = f"first in {Path(file).name} row {row_number}"
+            console.print(f"  {rows:,} x {feed}: {reasons} ({where})", soft_wrap=True, markup=False)
+        console.print(
+            "  Remedy: mend these rows and deliver the files again; all of them are in quarantine.rows of "
+            f"{settings.warehouse}",
+            soft_wrap=True,
+        )
     console.print()
     console.print(f"[bold]Published[/bold]  {settings.published_file}  ({seconds:.0f} s)", soft_wrap=True)
     console.print()
@@ -66,18 +86,32 @@ def conservation_line(counts: dict[str, int]) -> str:
 
 
 def _segments(published: duckdb.DuckDBPyConnection) -> Table:
-    table = Table(title="RFM segments", title_justify="left")
+    window = published.execute(
+        "select any_value(window_start_date), any_value(window_end_date), any_value(currency) from marts.mart_rfm"
+    ).fetchone()
+    first, last, currency = window or (None, None, None)
+    table = Table(title=f"RFM segments, {first} to {last}, in {currency}", title_justify="left")
     for heading in ("segment", "customers", "revenue", "median lifetime value"):
         table.add_column(heading, justify="left" if heading == "segment" else "right")
     rows = published.execute(
         """
+        with sales as (
+            select fct_transaction.customer_id, sum(fct_transaction.amount) as revenue
+            from core.fct_transaction
+            inner join marts.mart_rfm using (customer_id, currency)
+            where
+                fct_transaction.amount_role in ('sale', 'refund')
+                and fct_transaction.transaction_date between mart_rfm.window_start_date and mart_rfm.window_end_date
+            group by all
+        )
         select
             mart_rfm.segment_label,
             count(*),
-            sum(mart_rfm.monetary_amount),
+            sum(sales.revenue),
             median(mart_lifetime_value.lifetime_value_amount),
         from marts.mart_rfm
         left join marts.mart_lifetime_value using (customer_id)
+        left join sales using (customer_id)
         group by all
         order by 3 desc nulls last
         """

@@ -63,3 +63,12 @@ def test_a_new_file_is_not_idle_and_a_refused_one_is_not_run_again(published: Ho
     state = look(published.settings, NOW)
     assert not state.completeness.is_complete
     assert state.is_idle
+
+
+def test_a_warehouse_left_without_its_tables_is_as_good_as_none(home: Home) -> None:
+    home.add_source(CUSTOMERS, "customers_{date:%Y%m%d}.csv", {"customer_key": "no"}, codec="utf-8")
+    home.deliver("customers_20240101.csv", "no\nK1\n")
+    home.sources_file()
+    with connected(home.settings, home.settings.warehouse):
+        pass
+    assert len(look(home.settings, NOW).arrivals.to_load) == 1
