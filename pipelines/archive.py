@@ -11,7 +11,8 @@ import duckdb
 
 from pipelines.connections import identifier, literal
 from pipelines.settings import Settings
-from pipelines.sources.landing import parquet_schema
+from pipelines.sources.landing_table import create_empty_landing
+from pipelines.sources.parquet_landing import parquet_schema
 
 
 def store_landing(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str) -> None:
@@ -41,7 +42,7 @@ def land_from_archive(gate: duckdb.DuckDBPyConnection, settings: Settings, feed:
             [files],
         )
     else:
-        gate.execute("create table landing (batch_id varchar, row_number bigint, _unparsed varchar, _record varchar)")
+        create_empty_landing(gate)
 
 
 def fill_records(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str, table: str) -> None:

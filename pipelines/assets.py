@@ -35,7 +35,7 @@ from pipelines.publish import audit_candidate, audited_tables, build_candidate, 
 from pipelines.resources import Home
 from pipelines.run_tags import dates_to_reload, instant
 from pipelines.settings import Settings
-from pipelines.sources.configuration import load_sources_file
+from pipelines.sources.sources_file import load_sources_file
 
 # Dagster warns of its own beta parameters, which an operator cannot change.
 warnings.filterwarnings("ignore", category=BetaWarning)

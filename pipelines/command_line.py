@@ -152,7 +152,7 @@ def backfill(
         with ProgressDisplay(errors) as show:
             show("start", f"{first:%Y-%m-%d} to {last:%Y-%m-%d}")
             from pipelines.run_tags import tags_to_backfill  # noqa: PLC0415
-            from pipelines.sources.configuration import load_sources_file  # noqa: PLC0415
+            from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
             tags = tags_to_backfill(load_sources_file(settings.sources_file), first.date(), last.date(), feed, now)
             _run_job(settings, tags, show)
@@ -267,7 +267,7 @@ def _now(settings: Settings, today: datetime | None) -> datetime:
     """The instant the command stands for: now, or the end of the day it is told to take for today."""
     if today is None:
         return datetime.now(UTC)
-    from pipelines.sources.configuration import load_sources_file  # noqa: PLC0415
+    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     zone = ZoneInfo(load_sources_file(settings.sources_file).company.time_zone)
     return datetime.combine(today.date(), datetime.max.time(), zone)

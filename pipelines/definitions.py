@@ -12,7 +12,8 @@ from pipelines.dbt_project import DBT_EXECUTABLE, dbt_environment, ensure_manife
 from pipelines.jobs import arrival_sensor, morning_schedule, warehouse_job
 from pipelines.resources import Home
 from pipelines.settings import PROJECT_ROOT, Settings
-from pipelines.sources.configuration import Company, load_sources_file
+from pipelines.sources.configuration import Company
+from pipelines.sources.sources_file import load_sources_file
 
 settings = Settings.from_environment()
 company = load_sources_file(settings.sources_file).company if settings.sources_file.exists() else Company()

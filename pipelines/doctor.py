@@ -9,8 +9,8 @@ from importlib import metadata
 from pipelines.errors import LockedError, WarehouseError
 from pipelines.lock import looking
 from pipelines.settings import Settings
-from pipelines.sources.configuration import load_sources_file
 from pipelines.sources.path_pattern import PathPattern
+from pipelines.sources.sources_file import load_sources_file
 
 _LOW_DISK_MEGABYTES = 1024
 _PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "dagster", "great-expectations", "pandas", "pyarrow")

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from pipelines.dbt_project import ensure_manifest
 from pipelines.settings import PROJECT_ROOT, Settings
-from pipelines.sources.configuration import Company, load_sources_file
+from pipelines.sources.configuration import Company
+from pipelines.sources.sources_file import load_sources_file
 
 TEMPLATE = PROJECT_ROOT / "dbt_project" / "docs" / "sources_template.yml"
 

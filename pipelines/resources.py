@@ -7,7 +7,8 @@ from pydantic import PrivateAttr
 
 from pipelines.lock import writing
 from pipelines.settings import Settings
-from pipelines.sources.configuration import SourcesFile, load_sources_file
+from pipelines.sources.configuration import SourcesFile
+from pipelines.sources.sources_file import load_sources_file
 
 _WAIT_SECONDS = 3600.0
 

@@ -9,8 +9,9 @@ from pipelines.connections import connected
 from pipelines.ledger import Known, conservation, is_created, known, published_state_hash, state_hash
 from pipelines.lock import looking
 from pipelines.settings import Settings
-from pipelines.sources.configuration import SourcesFile, load_sources_file
+from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.deliveries import Arrivals, find_arrivals
+from pipelines.sources.sources_file import load_sources_file
 
 _BATCHES = """
 select

@@ -10,7 +10,8 @@ from pipelines.connections import connected
 from pipelines.load import load_feed
 from pipelines.raw import LoadResult
 from pipelines.settings import Settings
-from pipelines.sources.configuration import SourcesFile, load_sources_file
+from pipelines.sources.configuration import SourcesFile
+from pipelines.sources.sources_file import load_sources_file
 
 
 @dataclass

@@ -15,8 +15,9 @@ from pipelines.contracts import Feed
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Company
 from pipelines.sources.deliveries import Delivery, reading_hash
-from pipelines.sources.landing import land, parquet_schema
+from pipelines.sources.landing import land
 from pipelines.sources.mapping import create_candidates, map_landing
+from pipelines.sources.parquet_landing import parquet_schema
 
 
 def gather_candidates(

@@ -11,7 +11,8 @@ from pipelines.connections import identifier, literal
 from pipelines.contracts import Column, Feed, feeds
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Company, Mapping, Source
-from pipelines.sources.landing import landed_name, source_expression
+from pipelines.sources.landing import source_expression
+from pipelines.sources.landing_table import landed_name
 
 # A sign or a letter after the time of day. Cast to a timestamp without a zone, DuckDB would silently drop it.
 _UTC_OFFSET = "'[^:]*:.*[-+a-zA-Z].*'"

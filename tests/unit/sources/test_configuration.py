@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import ExitCode, SourcesFileError
-from pipelines.sources.configuration import SourcesFile, load_sources_file
+from pipelines.sources.configuration import SourcesFile
+from pipelines.sources.sources_file import load_sources_file
 
 RIGHT = """\
 version: 1
