@@ -5,7 +5,6 @@ Dagster and Great Expectations are imported by the commands that need them only,
 
 import itertools
 import os
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -209,10 +208,10 @@ def ui(
     console.print(f"Dagster UI: http://{host}:{port}   (Ctrl-C ends it)")
     command = [sys.executable, "-m", "dagster", "dev", "--module-name", "pipelines.definitions"]
     command += ["--host", host, "--port", str(port), "--log-level", "warning"]
-    try:
-        raise typer.Exit(subprocess.run(command, check=False, cwd=settings.home).returncode)
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
+    # Dagster takes this process's place, so that whoever stops the one stops the other.
+    sys.stdout.flush()
+    os.chdir(settings.home)
+    os.execv(sys.executable, command)
 
 
 @app.command(epilog="Example: [cyan]crmdw doctor[/cyan]")
