@@ -44,7 +44,7 @@ demo-real: $(VENV)/.data-installed ## The same job on the real Complete Journey 
 	@CRMDW_HOME="$(CRMDW_HOME)/complete_journey" $(BIN)/python examples/complete_journey/reconcile.py
 
 test: $(VENV)/.data-installed ## Pass the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: setup ## Check style, types and SQL
 	$(BIN)/ruff check .
