@@ -32,7 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-console = Console(highlight=False)
+# Where nobody looks at a terminal, tables have the room that their columns need.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 errors = Console(stderr=True, highlight=False)
 
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]

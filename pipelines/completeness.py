@@ -69,7 +69,8 @@ def assess(sources_file: SourcesFile, loads: list[Load], now: datetime) -> Compl
         loaded = {load.slot for load in own if load.verdict == "loaded"}
         refused = {load.delivery_date for load in own if load.slot not in loaded}
         good = {load.delivery_date for load in own} - refused
-        shortfalls += [_overdue(source, day) for day in _overdue_days(source, good, local)]
+        # What came and was refused is told as that.
+        shortfalls += [_overdue(source, day) for day in _overdue_days(source, good, local) if day not in refused]
         shortfalls += [_refused(source, load) for load in own if load.verdict == "refused"]
         if source.terms.required:
             required.append((source, good))

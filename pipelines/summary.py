@@ -155,7 +155,7 @@ def show_status(console: Console, settings: Settings, state: State) -> None:
     """Print, per feed and system, what is loaded, then what waits, what is missing, and the published file."""
     table = Table(title=f"{state.sources_file.company.name}: {settings.home}", title_justify="left")
     for heading in ("feed", "system", "batches", "refused", "first", "last", "loaded", "held back"):
-        table.add_column(heading, justify="left" if heading in ("feed", "system") else "right")
+        table.add_column(heading, justify="left" if heading in ("feed", "system") else "right", overflow="fold")
     for feed, system, batches, refused, first, last, loaded, held in state.batches:
         table.add_row(feed, system, f"{batches:,}", f"{refused:,}", str(first), str(last), f"{loaded:,}", f"{held:,}")
     console.print(table)
