@@ -172,7 +172,6 @@ def publish(wait: Wait = 0, today: Today = None) -> None:
         now = _now(settings, today)
         prepare(settings)
         with ProgressDisplay(errors) as show:
-            show("start", "starting Dagster")
             from pipelines.run_tags import tags_to_publish  # noqa: PLC0415
 
             _run_job(settings, tags_to_publish(now), show, load=False)

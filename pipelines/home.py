@@ -1,7 +1,6 @@
 """Makes a home folder usable: its folders, Dagster's instance file, dbt's manifest, a sources file to start from."""
 
 import os
-import shutil
 from datetime import UTC, datetime
 
 from pipelines.dbt_project import ensure_manifest
@@ -39,9 +38,3 @@ def write_sources_template(settings: Settings) -> bool:
     settings.sources_file.parent.mkdir(parents=True, exist_ok=True)
     settings.sources_file.write_text(text, encoding="utf-8")
     return True
-
-
-def clean_scratch(settings: Settings) -> None:
-    """Remove what an interrupted run left in the scratch folder."""
-    shutil.rmtree(settings.scratch, ignore_errors=True)
-    settings.scratch.mkdir(exist_ok=True, mode=0o700)

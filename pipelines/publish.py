@@ -92,10 +92,8 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) 
     ).fetchall()
     for name, text in columns:
         connection.execute(f"comment on column {target}.{identifier(name)} is {literal(text)}")
-    count = connection.execute(f"select count(*) from {target}").fetchone()
     connection.execute("use memory")
-    assert count is not None
-    return int(count[0])
+    return _count(connection, schema, table)
 
 
 def audited_tables() -> list[str]:

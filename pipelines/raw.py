@@ -77,7 +77,6 @@ def write_gated(settings: Settings, gate_file: Path, feed: Feed, deliveries: lis
             f"""
             delete from {raw} where batch_id in (select batch_id from replaced);
             delete from quarantine.rows where batch_id in (select batch_id from replaced);
-            delete from quarantine.rows where batch_id in (select batch_id from gate.batches);
             delete from ledger.gate_results where batch_id in (select batch_id from gate.batches);
             """
         )
