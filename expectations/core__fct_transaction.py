@@ -16,6 +16,7 @@ SUITE = audit_suite(
     table_where(
         "every loaded line is there once, or was corrected by a later delivery",
         "select 1 as missing where (select count(*) from {batch}) > "
-        "(select sum(rows_loaded_count) from marts.mart_data_trust where feed = 'branch__transactions')",
+        "(select sum(rows_loaded_count + rows_fixed_count) from marts.mart_data_trust "
+        "where feed = 'branch__transactions')",
     ),
 )

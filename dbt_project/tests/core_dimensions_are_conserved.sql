@@ -23,6 +23,11 @@ counted as (
         (select count(*) - 2 from {{ ref('dim_branch') }}) as published_count
     union all
     select
+        'dim_employee' as model_name,
+        (select count(*) from {{ ref('stg_branch__employees') }}) as staged_count,
+        (select count(*) - 2 from {{ ref('dim_employee') }}) as published_count
+    union all
+    select
         'dim_campaign' as model_name,
         (select count(*) from {{ ref('stg_campaign__campaigns') }}) as staged_count,
         (select count(*) - 2 from {{ ref('dim_campaign') }}) as published_count

@@ -23,6 +23,11 @@ present as (
     from {{ ref('dim_branch') }}
     union all
     select
+        'dim_employee' as model_name,
+        employee_id as member_id
+    from {{ ref('dim_employee') }}
+    union all
+    select
         'dim_campaign' as model_name,
         campaign_id as member_id
     from {{ ref('dim_campaign') }}

@@ -7,6 +7,7 @@ from datetime import date
 
 import numpy as np
 
+DAYS_PER_MONTH = 365.25 / 12
 NO_DAY = np.datetime64("NaT", "D")
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from pipelines.simulator import text
 from pipelines.simulator import vocabulary as v
-from pipelines.simulator.calendar import Period, instants, spread
+from pipelines.simulator.blocks import WHOLE, Numbering
+from pipelines.simulator.calendar import DAYS_PER_MONTH, Period, instants, spread
 from pipelines.simulator.campaigns import Contacts, Responses
 from pipelines.simulator.people import People, Records
 from pipelines.simulator.record_versions import Versions, phone_text
 
 INBOUND_PER_MONTH = 0.26
-DAYS_PER_MONTH = 365.25 / 12
 ATTEMPTS = 3
 ANSWERS = 0.38
 IDENTIFIED, STRANGERS = 0.85, 0.03
@@ -25,6 +26,7 @@ AGENTS = 40
 class Calls:
     """One entry per attempt, sorted by day and second; contact is -1 inbound, record -1 for strangers."""
 
+    key: pa.Array
     day: np.ndarray
     second: np.ndarray
     record: np.ndarray
@@ -42,6 +44,7 @@ def draw_calls(
     responses: Responses,
     period: Period,
     generator: np.random.Generator,
+    numbering: Numbering = WHOLE,
 ) -> Calls:
     parts = (
         _draw_outbound(contacts, responses, period, generator),
@@ -49,7 +52,8 @@ def draw_calls(
     )
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     order = np.lexsort((merged["second"], merged["day"]))
-    return Calls(**{name: values[order] for name, values in merged.items()})
+    key = text.whole(numbering.of(np.arange(len(order))) + 1, 9, "C")
+    return Calls(key, **{name: values[order] for name, values in merged.items()})
 
 
 def call_deliveries(
@@ -73,7 +77,7 @@ def call_deliveries(
     wait = np.where(outbound, generator.integers(5, 31, count), generator.exponential(45, count).astype(int))
     agent = generator.integers(0, AGENTS, count)
     columns = {
-        "call_key": text.whole(np.arange(1, count + 1), 9, "C"),
+        "call_key": calls.key,
         "direction": text.words(v.DIRECTIONS, outbound.astype(int)),
         "contact_key": text.words(contacts.key, calls.contact),
         "attempt": calls.attempt,

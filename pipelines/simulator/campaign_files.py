@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from pipelines.simulator import text
 from pipelines.simulator import vocabulary as v
+from pipelines.simulator.blocks import Numbering
 from pipelines.simulator.calendar import instants
 from pipelines.simulator.campaigns import CELL_CONTROL, CELLS, WINDOW_DAYS, Campaigns, Contacts, Responses
 from pipelines.simulator.company import Company
@@ -66,13 +67,14 @@ def response_deliveries(
     campaigns: Campaigns,
     records: Records,
     results: tuple[pa.Array, pa.Array],
+    numbering: Numbering,
 ) -> tuple[dict, np.ndarray]:
     """The chosen responses, sorted by day; `results` are contract and transaction keys by response."""
     row = chosen[np.lexsort((responses.second[chosen], responses.day[chosen]))]
     contact = responses.contact[row]
     contract_keys, transaction_keys = results
     columns = {
-        "response_key": text.whole(np.arange(1, len(row) + 1), 8, "RS"),
+        "response_key": text.whole(numbering.of(np.arange(len(row))) + 1, 8, "RS"),
         "contact_key": text.words(contacts.key, contact),
         "campaign_key": text.words(campaigns.key, contacts.campaign[contact]),
         "customer_key": text.words(records.key, contacts.record[contact]),

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipelines.simulator import text
 from pipelines.simulator import vocabulary as v
+from pipelines.simulator.blocks import WHOLE, Numbering
 from pipelines.simulator.calendar import Period
 from pipelines.simulator.company import PLANS
 from pipelines.simulator.people import People, Records
@@ -97,7 +98,12 @@ def response_lift(campaigns: Campaigns, campaign: np.ndarray, cell: np.ndarray) 
 
 
 def draw_contacts(
-    campaigns: Campaigns, people: People, records: Records, period: Period, generator: np.random.Generator
+    campaigns: Campaigns,
+    people: People,
+    records: Records,
+    period: Period,
+    generator: np.random.Generator,
+    numbering: Numbering = WHOLE,
 ) -> Contacts:
     """Selection, assignment, suppression, sending: in this order."""
     shape = (len(campaigns.launch), people.count)
@@ -115,7 +121,7 @@ def draw_contacts(
     cost = np.select([channel == code for code in COST], list(COST.values()))
     unsent_cost = np.select([channel == code for code in COST], list(COST_OF_UNSENT.values()))
     record = records.of_person(person, assigned, generator)
-    number = np.arange(count) - np.searchsorted(campaign, campaign, side="left") + 1
+    number = numbering.of(np.arange(count) - np.searchsorted(campaign, campaign, side="left")) + 1
     return Contacts(
         key=text.join(text.words(campaigns.key, campaign), "-", text.whole(number, 6)),
         campaign=campaign,

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipelines.simulator import text
 from pipelines.simulator import vocabulary as v
+from pipelines.simulator.blocks import WHOLE, Numbering
 from pipelines.simulator.calendar import NO_DAY, Period, add_months, spread
 from pipelines.simulator.company import AGENCIES, BRANCHES, CENTERS, PLAN_SHARES, PLANS, TELECOM
 from pipelines.simulator.people import People, Records
@@ -63,6 +64,7 @@ def draw_contracts(
     caused: dict[str, np.ndarray],
     period: Period,
     generator: np.random.Generator,
+    numbering: Numbering = WHOLE,
 ) -> Contracts:
     """Contracts that people sign on their own, and those that campaigns caused.
 
@@ -85,10 +87,18 @@ def draw_contracts(
     response = np.concatenate([np.full(len(person), -1), caused["response"]])
     signed = np.concatenate([signed, caused["day"]])
     order = np.argsort(signed, kind="stable")
-    return _live(plan[order], record[order], signed[order], channel[order], response[order], records, generator)
+    key = _keys(plan[order], numbering)
+    return _live(key, plan[order], record[order], signed[order], channel[order], response[order], records, generator)
+
+
+def _keys(plan: np.ndarray, numbering: Numbering) -> pa.Array:
+    """The letter of the business unit, and a number in the order of signing."""
+    number = numbering.of(np.arange(len(plan))) + 1
+    return text.join(text.words(["R", "M", "I", "F"], _of_plan("unit")[plan]), text.whole(number, 8))
 
 
 def _live(
+    key: pa.Array,
     plan: np.ndarray,
     record: np.ndarray,
     signed: np.ndarray,
@@ -125,7 +135,7 @@ def _live(
     )
     amount = _of_plan("amount")[plan] * generator.lognormal(-0.02, 0.2, count)
     return Contracts(
-        key=text.join(text.words(["R", "M", "I", "F"], unit), text.whole(np.arange(1, count + 1), 8)),
+        key=key,
         plan=plan,
         holder=record,
         joint=joint,

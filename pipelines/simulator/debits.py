@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.simulator import vocabulary as v
-from pipelines.simulator.calendar import Period, spread
+from pipelines.simulator.calendar import DAYS_PER_MONTH, Period, spread
 from pipelines.simulator.company import FINANCE, INSURANCE, PLANS, TELECOM, Company
 from pipelines.simulator.contracts import Contracts
-from pipelines.simulator.lines import Lines, chosen, lines, together
+from pipelines.simulator.lines import Lines, chosen, joined, lines
 
 ADJUSTMENTS_PER_CONTRACT_MONTH = 0.012
-DAYS_PER_MONTH = 365.25 / 12
 # Debits are collected before dawn: in UTC that is the day before.
 DEBIT_SECOND = 6 * 3600
 IS_LOAN = np.array([plan.group == "대출" for plan in PLANS])
@@ -53,7 +52,7 @@ def draw_debits(contracts: Contracts, company: Company, period: Period, generato
     of_loan["role"] = np.full(len(of_loan["day"]), v.INTEREST)
     of_loan["amount"] = interest[is_loan]
     of_loan["second"] = of_loan["second"] + 1
-    return together([debit, of_loan, _payouts(contracts, company, period)])
+    return joined([debit, of_loan, _payouts(contracts, company, period)])
 
 
 def draw_adjustments(contracts: Contracts, company: Company, period: Period, generator: np.random.Generator) -> Lines:
@@ -95,4 +94,4 @@ def _payouts(contracts: Contracts, company: Company, period: Period) -> Lines:
         amount=-principal,
     )
     interest = {**payout, "role": np.full(len(day), v.INTEREST), "amount": -(principal * 3 // 100)}
-    return together([payout, interest])
+    return joined([payout, interest])

@@ -1,8 +1,9 @@
-"""Draws the made company, process after process, and hands each feed's table to the file writer."""
+"""Draws the made company, process after process, and hands each feed's table over to be written as a piece."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,70 +11,113 @@ import pyarrow as pa
 
 from pipelines.simulator import areas as areas_of
 from pipelines.simulator import calls as calls_of
-from pipelines.simulator import campaign_files, campaigns, contract_files, debits, mailings, people, purchases
+from pipelines.simulator import (
+    campaign_files,
+    campaigns,
+    cases,
+    consents,
+    contract_files,
+    debits,
+    mailing_returns,
+    mailings,
+    people,
+    purchases,
+    refusals,
+)
 from pipelines.simulator import company as company_of
 from pipelines.simulator import contracts as contracts_of
+from pipelines.simulator import employees as employees_of
 from pipelines.simulator import record_versions as versions_of
 from pipelines.simulator import transactions as transactions_of
 from pipelines.simulator import vocabulary as v
+from pipelines.simulator.blocks import Block
 from pipelines.simulator.branch_layouts import BRANCH_LAYOUTS
 from pipelines.simulator.calendar import Period
-from pipelines.simulator.files import Written, write_feed
-from pipelines.simulator.lines import Lines, together
+from pipelines.simulator.lines import Lines, in_order, joined
 from pipelines.simulator.partner_layouts import PARTNER_LAYOUTS
-from pipelines.simulator.sources_file import write_sources
-from pipelines.simulator.truth import Truth
+from pipelines.simulator.pieces import Piece, write_piece
+from pipelines.simulator.progress import Progress, silent
+from pipelines.simulator.service_layouts import SERVICE_LAYOUTS
+from pipelines.simulator.truth import Truth, count_campaign_effects
 
-ALL_LAYOUTS = (*BRANCH_LAYOUTS, *PARTNER_LAYOUTS)
+ALL_LAYOUTS = (*BRANCH_LAYOUTS, *PARTNER_LAYOUTS, *SERVICE_LAYOUTS)
 SHOPPERS = 0.85
 # One stream of random numbers per process: a change to one process leaves the others' draws alone.
 STREAMS = (
     "areas", "people", "records", "versions", "company", "campaigns", "contacts", "responses", "contracts",
     "buyers", "baskets", "debits", "mailings", "replies", "calls",
 )  # fmt: skip
+# Processes that came later draw after all others, which keep the streams they had.
+LATER_STREAMS = ("employees", "cases", "consents", "refusals", "returns")
 Table = tuple[dict, np.ndarray]
 
 
-def write_company(
-    out: Path, customers: int, period: Period, seed: int, progress: Callable[[str, float], None]
-) -> list[Written]:
-    """Everything under `out`; one entry per feed."""
-    seeds = np.random.SeedSequence(seed).spawn(len(STREAMS) + len(ALL_LAYOUTS))
-    random = {name: np.random.default_rng(one) for name, one in zip(STREAMS, seeds, strict=False)}
+@dataclass(frozen=True)
+class Delivered:
+    """What a block has written: a piece per feed, a folder of truth, and its part of the counts of campaign effects."""
+
+    pieces: dict[str, Piece]
+    truth: Path
+    campaign_effects: dict[str, np.ndarray]
+
+
+def draw_campaigns(period: Period, seed: int) -> campaigns.Campaigns:
+    """The campaigns, which are the whole company's."""
+    return _draw_company(period, _streams(seed))[1]
+
+
+def write_lists(folder: Path, period: Period, seed: int) -> dict[str, Piece]:
+    """The feeds that tell of no customer, in full, as pieces in `folder`."""
+    random = _streams(seed)
+    company, runs = _draw_company(period, random)
+    tables: dict[str, Callable[[], Table]] = {
+        "branch__branches": lambda: company_of.branch_deliveries(company, period, random["company"]),
+        "branch__products": lambda: company_of.product_deliveries(company, period),
+        "branch__employees": lambda: employees_of.employee_deliveries(company, period, random["employees"]),
+        "campaign__campaigns": lambda: campaign_files.campaign_deliveries(runs, company),
+        "demographics__areas": lambda: areas_of.area_deliveries(company.areas, period, random["areas"]),
+    }
+    return _write_tables(folder, tables, period, random, silent)
+
+
+def write_block(folder: Path, block: Block, period: Period, seed: int, progress: Progress = silent) -> Delivered:
+    """All that the customers of a block bring about, as pieces in `folder`, and the truth about them beside."""
     progress("people", 0.0)
-    areas = areas_of.draw_areas(random["areas"])
-    company = company_of.draw_company(areas)
-    persons = people.draw_people(customers, period, random["people"])
-    records = people.draw_records(persons, period, random["records"])
-    versions = versions_of.draw_versions(persons, records, areas, period, random["versions"])
+    company, runs = _draw_company(period, _streams(seed))
+    random, numbering = _streams(seed, block.number), block.numbering
+    persons = people.draw_people(block.customers, period, random["people"], numbering)
+    records = people.draw_records(persons, period, random["records"], numbering)
+    versions = versions_of.draw_versions(persons, records, company.areas, period, random["versions"])
     progress("campaigns and contracts", 0.1)
-    runs = campaigns.draw_campaigns(period, company.retail_count, random["campaigns"])
-    contacts = campaigns.draw_contacts(runs, persons, records, period, random["contacts"])
+    contacts = campaigns.draw_contacts(runs, persons, records, period, random["contacts"], numbering)
     responses = campaigns.draw_responses(runs, contacts, period, random["responses"])
     signed = _caused(responses, contacts, v.CONTRACT)
     signed["plan"] = runs.offer[contacts.campaign[responses.contact[signed["response"]]]]
     signed["channel"] = contacts.channel[responses.contact[signed["response"]]]
-    contracts = contracts_of.draw_contracts(persons, records, signed, period, random["contracts"])
+    contracts = contracts_of.draw_contracts(persons, records, signed, period, random["contracts"], numbering)
     progress("purchases and debits", 0.2)
     shopper = np.flatnonzero(random["buyers"].random(persons.count) < SHOPPERS)
     buyers = purchases.draw_buyers(len(shopper), purchases.PurchaseModel(), random["buyers"])
     caused = _caused(responses, contacts, v.REDEMPTION)
     baskets, dropped_after = _baskets(persons, records, shopper, buyers, caused, period, random["baskets"])
     bought = transactions_of.draw_purchase_lines(baskets, records, company, random["baskets"])
-    lines = together(
-        [
-            bought,
-            transactions_of.draw_returns(bought, period, random["baskets"]),
-            debits.draw_debits(contracts, company, period, random["debits"]),
-            debits.draw_adjustments(contracts, company, period, random["debits"]),
-        ]
-    )
-    keys = transactions_of.transaction_keys(lines)
+    kinds = [
+        bought,
+        transactions_of.draw_returns(bought, period, random["baskets"]),
+        debits.draw_debits(contracts, company, period, random["debits"]),
+        debits.draw_adjustments(contracts, company, period, random["debits"]),
+    ]
+    lines = in_order(joined(kinds))
+    keys = transactions_of.transaction_keys(lines, numbering)
     progress("mail and calls", 0.35)
-    pieces = mailings.draw_mailings(contacts, records, versions, random["mailings"])
-    attempts = calls_of.draw_calls(persons, records, contacts, responses, period, random["calls"])
+    mailed = mailings.draw_mailings(contacts, records, versions, random["mailings"], numbering)
+    attempts = calls_of.draw_calls(persons, records, contacts, responses, period, random["calls"], numbering)
     by_post = mailings.answers_by_post(responses, contacts, random["replies"])
     results = _results(responses, contracts, lines, keys)
+    by_call = cases.draw_cases_by_call(attempts, company, random["cases"], numbering)
+    at_branch = cases.draw_cases_at_branch(persons, records, company, period, random["cases"], numbering)
+    said = consents.draw_consents(records, contacts, responses, period, random["consents"])
+    refusing = refusals.draw_refusals(persons, records, versions, period, random["refusals"])
 
     tables: dict[str, Callable[[], Table]] = {
         "branch__customers": lambda: versions_of.customer_deliveries(persons, records, versions, company, period),
@@ -82,39 +126,70 @@ def write_company(
         "branch__transactions": lambda: transactions_of.transaction_deliveries(
             lines, keys, records, contracts, company
         ),
-        "branch__branches": lambda: company_of.branch_deliveries(company, period, random["company"]),
-        "branch__products": lambda: company_of.product_deliveries(company, period),
-        "dm__mailings": lambda: mailings.mailing_deliveries(pieces, contacts, runs, records),
+        "dm__mailings": lambda: mailings.mailing_deliveries(mailed, contacts, runs, records),
         "dm__replies": lambda: mailings.reply_deliveries(
-            responses, by_post, pieces, records, results, period, random["replies"]
+            responses, by_post, mailed, records, results, period, random["replies"], numbering
         ),
         "call_center__calls": lambda: calls_of.call_deliveries(
             attempts, persons, records, contacts, versions, random["calls"]
         ),
-        "campaign__campaigns": lambda: campaign_files.campaign_deliveries(runs, company),
         "campaign__contacts": lambda: campaign_files.contact_deliveries(contacts, runs, records),
         "campaign__responses": lambda: campaign_files.response_deliveries(
-            responses, np.flatnonzero(~by_post), contacts, runs, records, results
+            responses, np.flatnonzero(~by_post), contacts, runs, records, results, numbering
         ),
-        "demographics__areas": lambda: areas_of.area_deliveries(areas, period, random["areas"]),
+        "service__cases": lambda: cases.case_deliveries(
+            at_branch, persons, records, versions, company, period, random["cases"]
+        ),
+        "service__cases@call_center": lambda: cases.case_deliveries(
+            by_call, persons, records, versions, company, period, random["cases"]
+        ),
+        "consent__events": lambda: consents.consent_deliveries(said, consents.BRANCH, records, period, numbering),
+        "consent__events@call_center": lambda: consents.consent_deliveries(
+            said, consents.CALL_CENTER, records, period, numbering
+        ),
+        "consent__refusals": lambda: refusals.refusal_deliveries(refusing),
+        "dm__returns": lambda: mailing_returns.return_deliveries(mailed, responses, period, random["returns"]),
     }
-    written = []
-    for place, layout in enumerate(ALL_LAYOUTS):
-        progress(layout.feed, 0.4 + 0.55 * place / len(ALL_LAYOUTS))
-        table, day = tables[layout.feed]()
-        generator = np.random.default_rng(seeds[len(STREAMS) + place])
-        written.append(write_feed(out, layout, table, day, period, generator))
+    pieces = _write_tables(folder, tables, period, random, progress)
     progress("truth", 0.95)
-    truth = Truth(out / "truth")
-    truth.write_people(persons, records, pieces, attempts)
+    truth = Truth(folder / "truth", numbering)
+    truth.write_people(persons, records, mailed, attempts)
     truth.write_customers(persons, buyers, shopper, dropped_after)
-    truth.write_campaign_effects(runs, contacts, responses)
     truth.write_contracts(contracts, records)
-    truth.write_dirt(written)
-    truth.write_totals(written)
-    write_sources(out, ALL_LAYOUTS, period)
-    progress("done", 1.0)
-    return written
+    truth.write_cases(records, {"branch": at_branch, "call_center": by_call})
+    truth.write_refusals(refusing)
+    return Delivered(pieces, truth.folder, count_campaign_effects(runs, contacts, responses))
+
+
+def _streams(seed: int, block: int = 0) -> dict[str, np.random.Generator]:
+    """The streams of random numbers of a block, by process, and by feed for its dirt; the company's are the first's."""
+    names = (*STREAMS, *(layout.name for layout in ALL_LAYOUTS), *LATER_STREAMS)
+    seeds = np.random.SeedSequence([seed, block]).spawn(len(names))
+    return {name: np.random.default_rng(one) for name, one in zip(names, seeds, strict=True)}
+
+
+def _draw_company(
+    period: Period, random: dict[str, np.random.Generator]
+) -> tuple[company_of.Company, campaigns.Campaigns]:
+    company = company_of.draw_company(areas_of.draw_areas(random["areas"]))
+    return company, campaigns.draw_campaigns(period, company.retail_count, random["campaigns"])
+
+
+def _write_tables(
+    folder: Path,
+    tables: dict[str, Callable[[], Table]],
+    period: Period,
+    random: dict[str, np.random.Generator],
+    progress: Progress,
+) -> dict[str, Piece]:
+    folder.mkdir(parents=True)
+    pieces: dict[str, Piece] = {}
+    for layout in ALL_LAYOUTS:
+        if layout.name in tables:
+            progress(layout.name, 0.4 + 0.55 * len(pieces) / len(tables))
+            table, day = tables[layout.name]()
+            pieces[layout.name] = write_piece(folder / layout.name, layout, table, day, period, random[layout.name])
+    return pieces
 
 
 def _caused(responses: campaigns.Responses, contacts: campaigns.Contacts, kind: int) -> dict[str, np.ndarray]:

@@ -26,31 +26,45 @@ BAD_VALUES = {
 
 @dataclass(frozen=True)
 class Dirt:
-    """Dirty rows of a table, ascending: place and kind (a code in `kinds`)."""
+    """Dirty rows of a table, ascending: place, kind (a code in `kinds`), and a number that picks the bad value."""
 
     kinds: tuple[str, ...]
     place: np.ndarray
     kind: np.ndarray
+    pick: np.ndarray
+
+    @classmethod
+    def none(cls, kinds: tuple[str, ...] = ()) -> Dirt:
+        nothing = np.array([], dtype=np.int64)
+        return cls(kinds, nothing, nothing, nothing)
+
+    def is_of(self, kind: str) -> np.ndarray:
+        """For each dirty row, whether it is spoiled in this way."""
+        if kind not in self.kinds:
+            return np.zeros(len(self.place), dtype=bool)
+        return self.kind == self.kinds.index(kind)
 
     def of(self, kind: str) -> np.ndarray:
-        if kind not in self.kinds:
-            return np.array([], dtype=np.int64)
-        return self.place[self.kind == self.kinds.index(kind)]
+        return self.place[self.is_of(kind)]
+
+    def within(self, first: int, last: int) -> Dirt:
+        """The dirt of a slice of the table, by place in the slice."""
+        some = slice(*np.searchsorted(self.place, [first, last]))
+        return Dirt(self.kinds, self.place[some] - first, self.kind[some], self.pick[some])
 
 
 def draw_dirt(day: np.ndarray, layout: Layout, generator: np.random.Generator) -> Dirt:
     """Rows of a table sorted by delivery day: about SHARE of a feed, at most LARGEST_SHARE of a file."""
     kinds = layout.kinds_of_dirt
-    nothing = np.array([], dtype=np.int64)
     if not kinds or not len(day):
-        return Dirt(kinds, nothing, nothing)
+        return Dirt.none(kinds)
     _, file, rows = np.unique(day, return_inverse=True, return_counts=True)
     eligible = rows[file] >= SMALLEST_FILE
     share = min(SHARE * len(day) / max(eligible.sum(), 1), LARGEST_SHARE)
     place = np.flatnonzero(eligible & (generator.random(len(day)) < share))
     rank = np.arange(len(place)) - np.searchsorted(file[place], file[place], side="left")
     place = place[rank < np.floor(rows[file[place]] * LARGEST_SHARE)]
-    return Dirt(kinds, place, generator.integers(0, len(kinds), len(place)))
+    return Dirt(kinds, place, generator.integers(0, len(kinds), len(place)), pick=place)
 
 
 def spoil_columns(native: dict[str, pa.Array], dirt: Dirt, layout: Layout) -> dict[str, pa.Array]:
@@ -69,6 +83,6 @@ def spoil_columns(native: dict[str, pa.Array], dirt: Dirt, layout: Layout) -> di
         elif kind == layouts.MISSING_KEY:
             new = pa.nulls(len(place), pa.string())
         else:
-            new = text.words(BAD_VALUES[kind], place % len(BAD_VALUES[kind]))
+            new = text.words(BAD_VALUES[kind], dirt.pick[dirt.is_of(kind)] % len(BAD_VALUES[kind]))
         spoiled[name] = pc.replace_with_mask(spoiled[name], pa.array(mask), new)
     return spoiled

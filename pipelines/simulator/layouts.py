@@ -1,7 +1,7 @@
 """The native shape of a feed: file pattern, format, own headers and codes, and what of it may be spoiled.
 
 One layout both writes the files and its entry of sources.yml, so the two cannot drift apart. The layouts
-themselves are in branch_layouts.py and partner_layouts.py.
+themselves are in branch_layouts.py, partner_layouts.py and service_layouts.py.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Layout:
-    """A feed as its source sends it; `spoils` names, by kind of dirt, the contract column that is spoiled."""
+    """A feed as its source sends it; `spoils` names, by kind of dirt, the contract column that is spoiled.
+
+    `is_second` where another system's layout of the same feed comes first.
+    """
 
     feed: str
     source_system: str
@@ -45,7 +48,12 @@ class Layout:
     fields: tuple[Field, ...]
     constants: Mapping[str, str] = field(default_factory=dict)
     is_daily: bool = False
+    is_second: bool = False
     spoils: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.feed}@{self.source_system}" if self.is_second else self.feed
 
     @property
     def kinds_of_dirt(self) -> tuple[str, ...]:

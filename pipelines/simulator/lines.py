@@ -42,7 +42,11 @@ def chosen(of: Lines, places: np.ndarray) -> Lines:
     return {name: values[places] for name, values in of.items()}
 
 
-def together(parts: list[Lines]) -> Lines:
-    """All parts, sorted by day and second; ties keep the order of the parts, so lines of a basket stay together."""
-    merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return chosen(merged, np.lexsort((merged["second"], merged["day"])))
+def joined(parts: list[Lines]) -> Lines:
+    """All parts, one after the other."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def in_order(of: Lines) -> Lines:
+    """Sorted by day and second; ties keep their order, so lines of a basket stay together."""
+    return chosen(of, np.lexsort((of["second"], of["day"])))

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from pipelines.simulator import names, text
 from pipelines.simulator import vocabulary as v
+from pipelines.simulator.blocks import WHOLE, Numbering
 from pipelines.simulator.calendar import Period
 from pipelines.simulator.campaigns import CELLS, Campaigns, Contacts, Responses
 from pipelines.simulator.people import Records
@@ -26,6 +27,7 @@ ANSWERS_BY_POST = 0.7
 class Mailings:
     """One entry per piece, sorted by day; contact and record are -1 for prospects."""
 
+    key: pa.Array
     campaign: np.ndarray
     contact: np.ndarray
     record: np.ndarray
@@ -36,7 +38,13 @@ class Mailings:
     has_contact_key: np.ndarray
 
 
-def draw_mailings(contacts: Contacts, records: Records, versions: Versions, generator: np.random.Generator) -> Mailings:
+def draw_mailings(
+    contacts: Contacts,
+    records: Records,
+    versions: Versions,
+    generator: np.random.Generator,
+    numbering: Numbering = WHOLE,
+) -> Mailings:
     """A piece for every sent contact of a DM campaign, and a few for bought addresses of prospects."""
     own = np.flatnonzero((contacts.channel == v.DM) & ~np.isnat(contacts.sent))
     copied = own[generator.random(len(own)) < PROSPECTS]
@@ -62,6 +70,7 @@ def draw_mailings(contacts: Contacts, records: Records, versions: Versions, gene
     ):
         address = pc.replace_substring(address, long, short)
     return Mailings(
+        key=text.whole(numbering.of(np.arange(count)) + 1, 8, "DM"),
         campaign=contacts.campaign[beside],
         contact=contact,
         record=np.where(prospect, -1, record),
@@ -73,17 +82,13 @@ def draw_mailings(contacts: Contacts, records: Records, versions: Versions, gene
     )
 
 
-def mailing_keys(mailings: Mailings) -> pa.Array:
-    return text.whole(np.arange(1, len(mailings.day) + 1), 8, "DM")
-
-
 def mailing_deliveries(
     mailings: Mailings, contacts: Contacts, campaigns: Campaigns, records: Records
 ) -> tuple[dict, np.ndarray]:
     """All pieces, sorted by the day they were dropped."""
     cell = np.where(mailings.contact < 0, -1, contacts.cell[mailings.contact])
     columns = {
-        "mailing_key": mailing_keys(mailings),
+        "mailing_key": mailings.key,
         "campaign_key": text.words(campaigns.key, mailings.campaign),
         "contact_key": text.words(contacts.key, np.where(mailings.has_contact_key, mailings.contact, -1)),
         "customer_key": text.words(records.key, np.where(mailings.has_customer_key, mailings.record, -1)),
@@ -110,6 +115,7 @@ def reply_deliveries(
     results: tuple[pa.Array, pa.Array],
     period: Period,
     generator: np.random.Generator,
+    numbering: Numbering,
 ) -> tuple[dict, np.ndarray]:
     """Replies of customers and, with an inquiry, of one prospect in twenty; sorted by day."""
     answered = np.flatnonzero(by_post)
@@ -129,8 +135,8 @@ def reply_deliveries(
     contract_keys, transaction_keys = results
     known = mailings.has_customer_key[piece]
     columns = {
-        "reply_key": text.whole(np.arange(1, len(piece) + 1), 7, "RP"),
-        "mailing_key": text.words(mailing_keys(mailings), piece),
+        "reply_key": text.whole(numbering.of(np.arange(len(piece))) + 1, 7, "RP"),
+        "mailing_key": text.words(mailings.key, piece),
         "customer_key": text.words(records.key, np.where(known, mailings.record[piece], -1)),
         "response_type": text.words(v.RESPONSE_TYPES, kind),
         "replied_date": day,

@@ -108,7 +108,7 @@ CALLS = Layout(
         ),
         Field("reason", "result.reason"),
     ),
-    constants={"customer_system": "branch", "contact_system": "campaign_tool"},
+    constants={"customer_system": "branch", "contact_system": "campaign_tool", "agent_system": "branch"},
     spoils={
         layouts.UNDECODABLE: "phone",
         layouts.UNREADABLE_DATE: "started_at",

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pipelines.simulator import names, text
 from pipelines.simulator import vocabulary as v
+from pipelines.simulator.blocks import WHOLE, Numbering
 from pipelines.simulator.calendar import NO_DAY, Period, spread
 from pipelines.simulator.company import BRANCHES
 
@@ -59,7 +60,7 @@ class Records:
         return np.where(known & (generator.random(len(person)) < 0.5), second, self.first[person])
 
 
-def draw_people(count: int, period: Period, generator: np.random.Generator) -> People:
+def draw_people(count: int, period: Period, generator: np.random.Generator, numbering: Numbering = WHOLE) -> People:
     """Half were customers before the period, up to four years; the others come evenly during it."""
     party = generator.choice(3, count, p=[0.92, 0.05, 0.03])
     is_male = generator.random(count) < 0.5
@@ -73,7 +74,7 @@ def draw_people(count: int, period: Period, generator: np.random.Generator) -> P
     name = text.pick(is_corporation, names.draw_company_names(count, generator), person_name)
     name = text.pick(party == v.PARTY_TYPES.index("sole_proprietor"), shop, name)
     lunar = (birth < np.datetime64("1975-01-01")) & (generator.random(count) < 0.15)
-    mailbox = text.join("customer", text.whole(generator.permutation(count * 7)[:count]), "@example.com")
+    mailbox = text.join("customer", text.whole(numbering.of(generator.permutation(count * 7)[:count])), "@example.com")
     return People(
         party_type=party,
         is_male=is_male,
@@ -86,7 +87,9 @@ def draw_people(count: int, period: Period, generator: np.random.Generator) -> P
     )
 
 
-def draw_records(people: People, period: Period, generator: np.random.Generator) -> Records:
+def draw_records(
+    people: People, period: Period, generator: np.random.Generator, numbering: Numbering = WHOLE
+) -> Records:
     """One record per person, and a second one, spelled differently, for a few."""
     count = people.count
     latest = np.full(count, period.end)
@@ -107,7 +110,7 @@ def draw_records(people: People, period: Period, generator: np.random.Generator)
     second[person[is_second]] = place[is_second]
     return Records(
         # Leading zeros, as old number ranges have them: a reader that guesses a number loses the customer.
-        key=text.whole(place * 3 + 1007, 8),
+        key=text.whole(numbering.of(place) * 3 + 1007, 8),
         person=person,
         registered=registered,
         name=text.pick(respelled, names.respell(name, generator), name),

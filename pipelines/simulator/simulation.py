@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-Progress = Callable[[str, float], None]
+from pipelines.simulator.progress import Progress, silent
 
 # The sources file last: where it is, all is there.
 _PARTS = ("inbox", "truth", "sources.yml")
@@ -19,19 +18,20 @@ def simulate(
     start: date = date(2023, 1, 1),
     end: date = date(2024, 12, 31),
     seed: int = 1,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> dict[str, int]:
     """Writes `inbox/`, `truth/` and `sources.yml` under `out`; the same arguments give the same bytes.
 
-    Returns the rows written per feed, and under `rows`, `dirty_rows`, `duplicate_rows` and `files` the totals
-    over all feeds. `progress` is told the stage that begins and the share of the work done, 0 to 1.
+    Returns the rows written per feed (a second system's as `<feed>@<system>`), and under `rows`, `dirty_rows`,
+    `duplicate_rows` and `files` the totals over all feeds. `progress` is told the stage that begins and the share of
+    the work done, 0 to 1.
 
     Raises ValueError for an impossible period or number of customers, FileExistsError where `out` already holds
     an inbox, a truth or a sources file: they may be somebody's own. Interrupted, it leaves none of them.
     """
     # Deferred: `crmdw --help` must not wait for numpy and pyarrow.
+    from pipelines.simulator.assembly import write_company  # noqa: PLC0415
     from pipelines.simulator.calendar import Period  # noqa: PLC0415
-    from pipelines.simulator.deliveries import write_company  # noqa: PLC0415
 
     if customers < 1:
         raise ValueError(f"{customers} customers cannot be simulated: give 1 or more.")
@@ -46,7 +46,7 @@ def simulate(
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
-        written = write_company(scratch, customers, period, seed, progress or _silent)
+        written = write_company(scratch, customers, period, seed, progress)
         for name in _PARTS:
             # In place of an empty folder, where there is one.
             (scratch / name).rename(out / name)
@@ -59,7 +59,3 @@ def simulate(
         "duplicate_rows": sum(one.duplicate_rows for one in written),
         "files": sum(one.files for one in written),
     }
-
-
-def _silent(_stage: str, _share: float) -> None:
-    """Takes the place of a display where there is none."""

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from pipelines.simulator import text
 from pipelines.simulator import vocabulary as v
+from pipelines.simulator.blocks import WHOLE, Numbering
 from pipelines.simulator.calendar import Period, instants
 from pipelines.simulator.company import AGENCIES, BRANCHES, CENTERS, Company
 from pipelines.simulator.contracts import Contracts
@@ -82,10 +83,10 @@ def draw_returns(purchases: Lines, period: Period, generator: np.random.Generato
     return chosen(line, np.flatnonzero(line["day"] <= period.end))
 
 
-def transaction_keys(sorted_lines: Lines) -> pa.Array:
+def transaction_keys(sorted_lines: Lines, numbering: Numbering = WHOLE) -> pa.Array:
     """T, the day, and the number of the line within the day."""
     day = sorted_lines["day"]
-    number = np.arange(len(day)) - np.searchsorted(day, day, side="left") + 1
+    number = numbering.of(np.arange(len(day)) - np.searchsorted(day, day, side="left")) + 1
     return text.join("T", text.days(day, "%Y%m%d"), "-", text.whole(number, 6))
 
 

@@ -5,6 +5,7 @@ Tests and benchmarks score against these files; no pipeline reads them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,27 +15,39 @@ import pyarrow.parquet as pq
 
 from pipelines.simulator import text
 from pipelines.simulator import vocabulary as v
+from pipelines.simulator.blocks import WHOLE, Numbering
 from pipelines.simulator.calls import Calls
 from pipelines.simulator.campaigns import CELL_A, CELL_B, CELLS, Campaigns, Contacts, Responses, response_lift
+from pipelines.simulator.cases import Cases
 from pipelines.simulator.company import PLANS
 from pipelines.simulator.contracts import Contracts
 from pipelines.simulator.files import Written
-from pipelines.simulator.mailings import Mailings, mailing_keys
+from pipelines.simulator.mailings import Mailings
 from pipelines.simulator.people import People, Records
 from pipelines.simulator.purchases import Buyers
+from pipelines.simulator.refusals import LISTS, Refusals
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Writes one Parquet file per kind of truth into a folder."""
+    """Writes one Parquet file per kind of truth into a folder: what a block knows, or the whole company."""
 
     folder: Path
+    numbering: Numbering = WHOLE
+
+    def put_together(self, blocks: Sequence[Path]) -> None:
+        """All files of the blocks' own folders, block after block; the folders hold the same files."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for first in sorted(blocks[0].iterdir()):
+            with pq.ParquetWriter(self.folder / first.name, pq.read_schema(first)) as file:
+                for block in blocks:
+                    file.write_table(pq.read_table(block / first.name))
 
     def write_people(self, people: People, records: Records, mailings: Mailings, calls: Calls) -> None:
         """Who stands behind each customer key, and behind each piece or call that came without one."""
         self._write(
             "people",
-            person_id=_person_id(records.person),
+            person_id=self._person_id(records.person),
             source_system=_all("branch", len(records.person)),
             customer_key=records.key,
             is_second_record=records.second[records.person] == np.arange(len(records.person)),
@@ -42,13 +55,10 @@ class Truth:
         pieces = np.flatnonzero((mailings.record >= 0) & ~mailings.has_customer_key)
         unidentified = np.flatnonzero((calls.record >= 0) & ~calls.is_identified)
         person = np.concatenate([records.person[mailings.record[pieces]], records.person[calls.record[unidentified]]])
-        keys = [
-            mailing_keys(mailings).take(pa.array(pieces)),
-            text.whole(unidentified + 1, 9, "C"),
-        ]
+        keys = [mailings.key.take(pa.array(pieces)), calls.key.take(pa.array(unidentified))]
         self._write(
             "appearances",
-            person_id=_person_id(person),
+            person_id=self._person_id(person),
             source_system=pa.concat_arrays([_all("dm_vendor", len(pieces)), _all("call_center", len(unidentified))]),
             feed=pa.concat_arrays([_all("dm__mailings", len(pieces)), _all("call_center__calls", len(unidentified))]),
             record_key=pa.concat_arrays(keys),
@@ -64,7 +74,7 @@ class Truth:
         alive_until[shopper[gone]] = people.registered[shopper[gone]] + days[gone]
         self._write(
             "customers",
-            person_id=_person_id(np.arange(people.count)),
+            person_id=self._person_id(np.arange(people.count)),
             acquired_date=people.registered,
             weekly_purchase_rate=_of_shoppers(buyers.daily_rate * 7, shopper, never),
             dropout_probability=_of_shoppers(buyers.dropout, shopper, never),
@@ -72,7 +82,7 @@ class Truth:
             alive_until_date=alive_until,
         )
 
-    def write_campaign_effects(self, campaigns: Campaigns, contacts: Contacts, responses: Responses) -> None:
+    def write_campaign_effects(self, campaigns: Campaigns, counts: dict[str, np.ndarray]) -> None:
         """Per campaign and treated cell: response probability without and with sending, and what was caused.
 
         `response_lift` is the effect of being sent, over the whole response window; `assignment_lift` is that
@@ -80,13 +90,6 @@ class Truth:
         """
         campaign = np.arange(len(campaigns.launch)).repeat(2)
         cell = np.tile([CELL_A, CELL_B], len(campaigns.launch))
-        group = contacts.campaign * 2 + contacts.cell
-        treated = contacts.cell <= CELL_B
-        size = len(campaign)
-        assigned = np.bincount(group[treated], minlength=size)
-        sent = np.bincount(group[treated & ~np.isnat(contacts.sent)], minlength=size)
-        caused = responses.contact[responses.is_caused]
-        kind = responses.kind[responses.is_caused]
         lift = response_lift(campaigns, campaign, cell)
         self._write(
             "campaign_effects",
@@ -94,12 +97,8 @@ class Truth:
             cell=text.words(CELLS, cell),
             base_response_rate=campaigns.base[campaign],
             response_lift=lift,
-            assignment_lift=lift * sent / np.maximum(assigned, 1),
-            assigned_count=assigned,
-            sent_count=sent,
-            caused_response_count=np.bincount(group[caused], minlength=size),
-            caused_purchase_count=np.bincount(group[caused[kind == v.REDEMPTION]], minlength=size),
-            caused_contract_count=np.bincount(group[caused[kind == v.CONTRACT]], minlength=size),
+            assignment_lift=lift * counts["sent_count"] / np.maximum(counts["assigned_count"], 1),
+            **counts,
         )
 
     def write_contracts(self, contracts: Contracts, records: Records) -> None:
@@ -108,13 +107,34 @@ class Truth:
         self._write(
             "contracts",
             contract_key=contracts.key,
-            person_id=_person_id(records.person[contracts.holder]),
+            person_id=self._person_id(records.person[contracts.holder]),
             churn_probability=contracts.churn,
             renewal_months=months[contracts.plan],
             signed_date=contracts.signed,
             end_date=contracts.ended,
             end_reason=text.words(v.END_REASONS, contracts.end_reason),
             is_caused_by_campaign=contracts.response >= 0,
+        )
+
+    def write_cases(self, records: Records, cases: dict[str, Cases]) -> None:
+        """Who raised each case, by system and number; null for strangers."""
+        record = np.concatenate([one.record for one in cases.values()])
+        person = self._person_id(records.person[np.maximum(record, 0)])
+        self._write(
+            "cases",
+            person_id=text.pick(record < 0, None, person),
+            source_system=pa.concat_arrays([_all(system, len(one.record)) for system, one in cases.items()]),
+            case_key=pa.concat_arrays([one.key for one in cases.values()]),
+        )
+
+    def write_refusals(self, refusals: Refusals) -> None:
+        """Whose number stands on which list on which day; null for strangers."""
+        self._write(
+            "refusals",
+            person_id=text.pick(refusals.person < 0, None, self._person_id(np.maximum(refusals.person, 0))),
+            phone=refusals.phone,
+            refusal_list=text.words(LISTS, refusals.of_list),
+            checked_date=refusals.day,
         )
 
     def write_dirt(self, written: list[Written]) -> None:
@@ -140,13 +160,28 @@ class Truth:
             clean_amount=pa.array([one.clean_amount for one in written], pa.int64()),
         )
 
+    def _person_id(self, person: np.ndarray) -> pa.Array:
+        return text.whole(self.numbering.of(person) + 1, 7, "person-")
+
     def _write(self, name: str, **columns: np.ndarray | pa.Array) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(columns), self.folder / f"{name}.parquet")
 
 
-def _person_id(person: np.ndarray) -> pa.Array:
-    return text.whole(person + 1, 7, "person-")
+def count_campaign_effects(campaigns: Campaigns, contacts: Contacts, responses: Responses) -> dict[str, np.ndarray]:
+    """What was assigned, sent and caused, by campaign and treated cell; the blocks' counts add up."""
+    group = contacts.campaign * 2 + contacts.cell
+    treated = contacts.cell <= CELL_B
+    caused = responses.contact[responses.is_caused]
+    kind = responses.kind[responses.is_caused]
+    counted = {
+        "assigned_count": group[treated],
+        "sent_count": group[treated & ~np.isnat(contacts.sent)],
+        "caused_response_count": group[caused],
+        "caused_purchase_count": group[caused[kind == v.REDEMPTION]],
+        "caused_contract_count": group[caused[kind == v.CONTRACT]],
+    }
+    return {name: np.bincount(groups, minlength=2 * len(campaigns.launch)) for name, groups in counted.items()}
 
 
 def _all(word: str, count: int) -> pa.Array:

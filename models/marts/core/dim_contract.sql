@@ -21,6 +21,10 @@ branches as (
     select * from {{ ref('dim_branch') }}
 ),
 
+employees as (
+    select * from {{ ref('dim_employee') }}
+),
+
 company as (
     select max(complete_date) as complete_date from {{ source('ledger', 'company') }}
 ),
@@ -53,6 +57,11 @@ known as (
         coalesce(identity.customer_id, '-1') as customer_id,
         coalesce(products.product_id, '-1') as product_id,
         coalesce(branches.branch_id, '-1') as branch_id,
+        -- A contract signed on the web has no seller.
+        case
+            when contracts.employee_id is null then '-2'
+            else coalesce(employees.employee_id, '-1')
+        end as employee_id,
         coalesce(contracts.channel_code, '-1') as channel_code,
         coalesce(contracts.business_unit, 'unknown') as business_unit,
         coalesce(contracts.status_code, 'unknown') as status_code,
@@ -73,6 +82,7 @@ known as (
             = identity.customer_source_id
     left join products on contracts.product_id = products.product_id
     left join branches on contracts.branch_id = branches.branch_id
+    left join employees on contracts.employee_id = employees.employee_id
 ),
 
 with_members as (
@@ -83,6 +93,7 @@ with_members as (
         member_id as customer_id,
         member_id as product_id,
         member_id as branch_id,
+        member_id as employee_id,
         member_id as channel_code,
         member_code as business_unit,
         member_code as status_code,
@@ -100,6 +111,7 @@ final as (
         customer_id,
         product_id,
         branch_id,
+        employee_id,
         channel_code,
         business_unit,
         status_code,

@@ -17,6 +17,10 @@ branches as (
     select * from {{ ref('dim_branch') }}
 ),
 
+employees as (
+    select * from {{ ref('dim_employee') }}
+),
+
 company as (
     select max(complete_date) as complete_date from {{ source('ledger', 'company') }}
 ),
@@ -56,6 +60,11 @@ known as (
     select
         aged.customer_id,
         coalesce(branches.branch_id, '-1') as branch_id,
+        -- A customer need not have a relationship manager.
+        case
+            when aged.manager_id is null then '-2'
+            else coalesce(employees.employee_id, '-1')
+        end as manager_id,
         coalesce(aged.acquisition_channel_code, '-1') as channel_code,
         coalesce(aged.party_type_code, 'unknown') as party_type_code,
         case
@@ -82,6 +91,7 @@ known as (
         aged.first_registered_date as registered_date
     from aged
     left join branches on aged.branch_id = branches.branch_id
+    left join employees on aged.manager_id = employees.employee_id
     left join areas on aged.area_id = areas.area_id
 ),
 
@@ -91,6 +101,7 @@ with_members as (
     select
         member_id as customer_id,
         member_id as branch_id,
+        member_id as manager_id,
         member_id as channel_code,
         member_code as party_type_code,
         member_code as sex_code,
@@ -109,6 +120,7 @@ final as (
     select
         customer_id,
         branch_id,
+        manager_id,
         channel_code,
         party_type_code,
         {{ code_label('party_type_code') }} as party_type_label,

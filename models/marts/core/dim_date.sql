@@ -21,14 +21,30 @@ bounds as (
     from {{ ref('fct_call') }}
     union all
     select
-        least(min(assigned_date), min(sent_date), min(mailed_date)) as first_date,
-        greatest(max(assigned_date), max(sent_date), max(mailed_date)) as last_date
+        least(min(assigned_date), min(sent_date), min(mailed_date), min(returned_date)) as first_date,
+        greatest(max(assigned_date), max(sent_date), max(mailed_date), max(returned_date)) as last_date
     from {{ ref('fct_contact') }}
     union all
     select
         min(response_date) as first_date,
         max(response_date) as last_date
     from {{ ref('fct_response') }}
+    union all
+    -- What follows the opening of a case comes no earlier.
+    select
+        min(opened_date) as first_date,
+        greatest(max(opened_date), max(assigned_date), max(solved_date), max(reopened_date)) as last_date
+    from {{ ref('fct_case') }}
+    union all
+    select
+        least(min(valid_date), min(recorded_date)) as first_date,
+        greatest(max(valid_date), max(recorded_date)) as last_date
+    from {{ ref('fct_consent_event') }}
+    union all
+    select
+        min(checked_date) as first_date,
+        max(checked_date) as last_date
+    from {{ ref('fct_refusal_check') }}
     union all
     select
         complete_date as first_date,

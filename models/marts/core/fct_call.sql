@@ -9,6 +9,10 @@ contacts as (
     select * from {{ ref('fct_contact') }}
 ),
 
+employees as (
+    select * from {{ ref('dim_employee') }}
+),
+
 identity as (
     select * from {{ ref('int_customer__identity') }}
 ),
@@ -25,6 +29,11 @@ final as (
             when calls.contact_id is null then '-2'
             else coalesce(contacts.contact_id, '-1')
         end as contact_id,
+        -- Nobody took an abandoned call.
+        case
+            when calls.agent_id is null then '-2'
+            else coalesce(employees.employee_id, '-1')
+        end as agent_id,
         case when calls.direction = 'inbound' then 'inbound_call' else 'outbound_call' end as channel_code,
         calls.direction,
         calls.attempt,
@@ -38,6 +47,7 @@ final as (
         calls.started_at
     from calls
     left join contacts on calls.contact_id = contacts.contact_id
+    left join employees on calls.agent_id = employees.employee_id
     left join identity on calls.customer_source_id = identity.customer_source_id
 )
 

@@ -9,6 +9,10 @@ mailings as (
     select * from {{ ref('stg_dm__mailings') }}
 ),
 
+deliveries as (
+    select * from {{ ref('int_mailing__delivery') }}
+),
+
 identity as (
     select * from {{ ref('int_customer__identity') }}
 ),
@@ -21,9 +25,14 @@ campaigns as (
 placed_mailings as (
     select
         mailings.*,
-        contacts.contact_id as known_contact_id
+        contacts.contact_id as known_contact_id,
+        case when deliveries.is_returned then 1 else 0 end as returned_mailing_count,
+        case when deliveries.is_delivered then 1 else 0 end as delivered_mailing_count,
+        deliveries.return_reason_code,
+        deliveries.returned_date
     from mailings
     left join contacts on mailings.contact_id = contacts.contact_id
+    left join deliveries on mailings.mailing_id = deliveries.mailing_id
 ),
 
 mailings_of_contacts as (
@@ -31,10 +40,28 @@ mailings_of_contacts as (
         known_contact_id,
         min(mailed_date) as mailed_date,
         sum(cost_amount) as mailing_cost_amount,
-        count(*) as mailing_count
+        count(*) as mailing_count,
+        sum(returned_mailing_count) as returned_mailing_count,
+        sum(delivered_mailing_count) as delivered_mailing_count,
+        max(returned_date) as returned_date
     from placed_mailings
     where known_contact_id is not null
     group by known_contact_id
+),
+
+-- Of several pieces that came back, the last says why.
+return_reasons as (
+    select
+        known_contact_id,
+        return_reason_code
+    from placed_mailings
+    where
+        known_contact_id is not null
+        and returned_date is not null
+    qualify row_number() over (
+        partition by known_contact_id
+        order by returned_date desc, mailing_id asc
+    ) = 1
 ),
 
 campaign_contacts as (
@@ -50,12 +77,17 @@ campaign_contacts as (
         contacts.cost_amount as stated_cost_amount,
         mailings_of_contacts.mailing_cost_amount,
         coalesce(mailings_of_contacts.mailing_count, 0) as mailing_count,
+        coalesce(mailings_of_contacts.returned_mailing_count, 0) as returned_mailing_count,
+        coalesce(mailings_of_contacts.delivered_mailing_count, 0) as delivered_mailing_count,
+        return_reasons.return_reason_code,
         {{ business_date('contacts.assigned_at') }} as assigned_date,
         coalesce({{ business_date('contacts.sent_at') }}, mailings_of_contacts.mailed_date) as sent_date,
         mailings_of_contacts.mailed_date,
+        mailings_of_contacts.returned_date,
         contacts.assigned_at
     from contacts
     left join mailings_of_contacts on contacts.contact_id = mailings_of_contacts.known_contact_id
+    left join return_reasons on contacts.contact_id = return_reasons.known_contact_id
 ),
 
 mailings_alone as (
@@ -71,9 +103,13 @@ mailings_alone as (
         null as stated_cost_amount,
         cost_amount as mailing_cost_amount,
         1 as mailing_count,
+        returned_mailing_count,
+        delivered_mailing_count,
+        return_reason_code,
         mailed_date as assigned_date,
         mailed_date as sent_date,
         mailed_date,
+        returned_date,
         null as assigned_at
     from placed_mailings
     where known_contact_id is null
@@ -85,40 +121,59 @@ all_contacts as (
     select * from mailings_alone
 ),
 
+-- One piece that arrived is enough; what does not go by mail reports no delivery.
+judged as (
+    select
+        *,
+        case
+            when sent_date is null then 'not_applicable'
+            when delivered_mailing_count > 0 then 'delivered'
+            when mailing_count > 0 and returned_mailing_count = mailing_count then 'returned'
+            else 'unknown'
+        end as delivery_state_code
+    from all_contacts
+),
+
 final as (
     select
-        all_contacts.contact_id,
+        judged.contact_id,
         coalesce(identity.customer_id, '-1') as customer_id,
         coalesce(campaigns.campaign_id, '-1') as campaign_id,
-        coalesce(all_contacts.channel_code, campaigns.channel_code, '-1') as channel_code,
-        all_contacts.origin,
-        all_contacts.cell,
-        all_contacts.assignment_code,
-        {{ code_label('all_contacts.assignment_code') }} as assignment_label,
+        coalesce(judged.channel_code, campaigns.channel_code, '-1') as channel_code,
+        judged.origin,
+        judged.cell,
+        judged.assignment_code,
+        {{ code_label('judged.assignment_code') }} as assignment_label,
         case
-            when all_contacts.assignment_code = 'treatment' and all_contacts.sent_date is null
-                then coalesce(all_contacts.not_sent_reason, 'unknown')
-            else all_contacts.not_sent_reason
+            when judged.assignment_code = 'treatment' and judged.sent_date is null
+                then coalesce(judged.not_sent_reason, 'unknown')
+            else judged.not_sent_reason
         end as not_sent_reason,
         -- The campaign tool's cost of a contact already holds what its piece cost; the two are never added.
-        cast(coalesce(all_contacts.stated_cost_amount, all_contacts.mailing_cost_amount) as decimal(18, 2))
+        cast(coalesce(judged.stated_cost_amount, judged.mailing_cost_amount) as decimal(18, 2))
             as cost_amount,
-        cast(all_contacts.mailing_cost_amount as decimal(18, 2)) as mailing_cost_amount,
+        cast(judged.mailing_cost_amount as decimal(18, 2)) as mailing_cost_amount,
         case
-            when all_contacts.stated_cost_amount is not null then 'stated'
-            when all_contacts.mailing_cost_amount is not null then 'mailing'
+            when judged.stated_cost_amount is not null then 'stated'
+            when judged.mailing_cost_amount is not null then 'mailing'
             else 'missing'
         end as cost_rule,
-        all_contacts.mailing_count,
-        all_contacts.assignment_code = 'control' as is_control,
-        all_contacts.sent_date is not null as is_sent,
-        all_contacts.assigned_date,
-        all_contacts.sent_date,
-        all_contacts.mailed_date,
-        all_contacts.assigned_at
-    from all_contacts
-    left join identity on all_contacts.customer_source_id = identity.customer_source_id
-    left join campaigns on all_contacts.campaign_id = campaigns.campaign_id
+        judged.mailing_count,
+        cast(judged.returned_mailing_count as bigint) as returned_mailing_count,
+        judged.delivery_state_code,
+        {{ code_label('judged.delivery_state_code') }} as delivery_state_label,
+        coalesce(judged.return_reason_code, 'not_applicable') as return_reason_code,
+        {{ code_label("coalesce(judged.return_reason_code, 'not_applicable')") }} as return_reason_label,
+        judged.assignment_code = 'control' as is_control,
+        judged.sent_date is not null as is_sent,
+        judged.assigned_date,
+        judged.sent_date,
+        judged.mailed_date,
+        judged.returned_date,
+        judged.assigned_at
+    from judged
+    left join identity on judged.customer_source_id = identity.customer_source_id
+    left join campaigns on judged.campaign_id = campaigns.campaign_id
 )
 
 select * from final

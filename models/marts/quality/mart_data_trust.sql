@@ -35,6 +35,7 @@ loaded as (
         sum(rows_duplicate) as rows_duplicate_count,
         sum(rows_unchanged) as rows_unchanged_count,
         sum(rows_blocked) as rows_blocked_count,
+        sum(rows_fixed) as rows_fixed_count,
         -- Summed totals would let one batch's loss hide behind another's gain: each batch has to balance.
         sum(
             case
@@ -68,6 +69,7 @@ feeds as (
         coalesce(loaded.rows_duplicate_count, 0) as rows_duplicate_count,
         coalesce(loaded.rows_unchanged_count, 0) as rows_unchanged_count,
         coalesce(loaded.rows_blocked_count, 0) as rows_blocked_count,
+        coalesce(loaded.rows_fixed_count, 0) as rows_fixed_count,
         coalesce(loaded.unbalanced_batch_count, 0) as unbalanced_batch_count,
         loaded.first_delivery_date,
         loaded.last_delivery_date
@@ -85,7 +87,9 @@ final as (
         case
             when feeds.refused_batch_count > 0 then 'refused batches'
             when feeds.overdue_delivery_count > 0 then 'overdue deliveries'
-            when feeds.rows_quarantined_count + feeds.rows_blocked_count > 0 then 'rows held back'
+            when
+                feeds.rows_quarantined_count - feeds.rows_fixed_count + feeds.rows_blocked_count > 0
+                then 'rows held back'
             else 'complete'
         end as trust_label,
         cast(feeds.batch_count as bigint) as batch_count,
@@ -98,6 +102,7 @@ final as (
         cast(feeds.rows_duplicate_count as bigint) as rows_duplicate_count,
         cast(feeds.rows_unchanged_count as bigint) as rows_unchanged_count,
         cast(feeds.rows_blocked_count as bigint) as rows_blocked_count,
+        cast(feeds.rows_fixed_count as bigint) as rows_fixed_count,
         feeds.unbalanced_batch_count = 0 as is_conserved,
         feeds.first_delivery_date,
         feeds.last_delivery_date,

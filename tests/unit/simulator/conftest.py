@@ -1,4 +1,4 @@
-"""One small simulated company, shared by the tests that read its files."""
+"""One small simulated company, in one block of customers and in several, shared by the tests that read its files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.simulator import simulate
+from pipelines.simulator import blocks, simulate
 
 START, END = date(2023, 1, 1), date(2023, 3, 1)
+# Of 1,500 customers over two months.
+MONTHS_OF_ALL = 1500 * 14
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,9 @@ class Simulated:
     counts: dict[str, int]
 
 
-@pytest.fixture(scope="package")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+@pytest.fixture(scope="package", params=[1, 2], ids=["one block", "two blocks"])
+def simulated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Simulated:
     folder = tmp_path_factory.mktemp("company")
-    return Simulated(folder, simulate(folder, customers=1500, start=START, end=END, seed=7))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "CUSTOMER_MONTHS_PER_BLOCK", MONTHS_OF_ALL / request.param)
+        return Simulated(folder, simulate(folder, customers=1500, start=START, end=END, seed=8))

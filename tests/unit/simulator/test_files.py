@@ -14,10 +14,11 @@ from pipelines.simulator.branch_layouts import CUSTOMERS, TRANSACTIONS
 from pipelines.simulator.deliveries import ALL_LAYOUTS
 from pipelines.simulator.layouts import Layout
 from pipelines.simulator.partner_layouts import CALLS, CONTACTS, MAILINGS
+from pipelines.simulator.service_layouts import CONSENTS_AT_BRANCH
 
 from .conftest import Simulated
 
-SPOILED = [CUSTOMERS, TRANSACTIONS, CALLS, MAILINGS]
+SPOILED = [CUSTOMERS, TRANSACTIONS, CALLS, MAILINGS, CONSENTS_AT_BRANCH]
 
 
 def files_of(simulated: Simulated, layout: Layout) -> list[Path]:
@@ -26,7 +27,7 @@ def files_of(simulated: Simulated, layout: Layout) -> list[Path]:
 
 def dirt_of(simulated: Simulated, layout: Layout) -> list[tuple[str, int, str]]:
     found = duckdb.execute(
-        f"select file, line_number, kind from '{simulated.folder}/truth/dirt.parquet' where feed = ?", [layout.feed]
+        f"select file, line_number, kind from '{simulated.folder}/truth/dirt.parquet' where feed = ?", [layout.name]
     )
     return found.fetchall()
 
@@ -96,14 +97,14 @@ def test_no_file_is_so_dirty_that_its_batch_would_be_refused(simulated: Simulate
 
 
 def test_about_half_a_percent_of_the_spoiled_feeds_is_dirty(simulated: Simulated) -> None:
-    rows = sum(simulated.counts[layout.feed] for layout in SPOILED)
+    rows = sum(simulated.counts[layout.name] for layout in SPOILED)
     dirty = sum(len(dirt_of(simulated, layout)) for layout in SPOILED)
     assert 0.003 < dirty / rows < 0.008
 
 
 def test_feeds_that_are_not_spoiled_have_no_dirt(simulated: Simulated) -> None:
     feeds = duckdb.sql(f"select distinct feed from '{simulated.folder}/truth/dirt.parquet'").fetchall()
-    assert {feed for (feed,) in feeds} <= {layout.feed for layout in ALL_LAYOUTS if layout.spoils}
+    assert {feed for (feed,) in feeds} <= {layout.name for layout in ALL_LAYOUTS if layout.spoils}
 
 
 def test_calls_are_nested(simulated: Simulated) -> None:

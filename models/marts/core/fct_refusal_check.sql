@@ -1,0 +1,46 @@
+-- One row per system, refusal list, checked day and customer whose telephone number was on the list.
+with
+
+refusals as (
+    select * from {{ ref('stg_consent__refusals') }}
+),
+
+phones as (
+    select * from {{ ref('int_customer__phone') }}
+),
+
+-- A number that several customers share refuses for all of them, and is counted with one.
+matched as (
+    select
+        refusals.source_system,
+        refusals.refusal_list_code,
+        refusals.checked_date,
+        coalesce(phones.customer_id, '-1') as customer_id,
+        row_number() over (
+            partition by refusals.refusal_id
+            order by phones.customer_id
+        ) as match_number
+    from refusals
+    left join phones on refusals.phone = phones.phone
+),
+
+final as (
+    select
+        {{ surrogate_key(['source_system', 'refusal_list_code', 'checked_date', 'customer_id']) }}
+            as refusal_check_id,
+        customer_id,
+        source_system,
+        refusal_list_code,
+        count(*) as entry_count,
+        cast(sum(case when match_number = 1 then 1 else 0 end) as bigint) as counted_entry_count,
+        customer_id <> '-1' as is_matched,
+        checked_date
+    from matched
+    group by
+        source_system,
+        refusal_list_code,
+        checked_date,
+        customer_id
+)
+
+select * from final
