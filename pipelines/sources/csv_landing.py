@@ -6,33 +6,65 @@ import re
 import duckdb
 
 from pipelines.connections import identifier, literal
+from pipelines.sources.compression import UnreadableFileError, opened
 from pipelines.sources.configuration import Source
 from pipelines.sources.deliveries import Delivery
-from pipelines.sources.landing_table import UNMAPPABLE, Faults, header_fault, landed_name, missing_columns
-from pipelines.sources.text_landing import land_lines
+from pipelines.sources.landing_table import (
+    UNMAPPABLE,
+    Faults,
+    Landed,
+    column_names,
+    header_fault,
+    landed_name,
+    missing_columns,
+)
+from pipelines.sources.split_records import field_names, read_records
+from pipelines.sources.text_landing import land_lines, without_unreadable
+from pipelines.sources.text_lines import Unreadable, first_line
 
 
-def land_csv(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery]) -> Faults:
-    """Create `landing` from delimited files; files may differ in their headers."""
-    faults = land_lines(gate, source, deliveries)
-    headers: dict[str, list[str]] = {delivery.batch_id: [] for delivery in deliveries}
-    by_header: dict[tuple[str, ...], list[str]] = {}
-    for batch_id, line in gate.execute("select batch_id, line from lines where row_number = 1").fetchall():
-        headers[batch_id] = _header(line, source.delimiter)
+def land_csv(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery]) -> Landed:
+    """Create `landing` from delimited files; files may differ in their headers, or have none and the stated fields."""
+    unreadable: Unreadable = {}
+    faults: Faults = {}
+    alike: dict[tuple[str, ...], list[Delivery]] = {}
     for delivery in deliveries:
-        if delivery.batch_id in faults:
+        header = _header_of(source, delivery, unreadable)
+        if delivery.batch_id in unreadable:
             continue
-        header = headers[delivery.batch_id]
         if reason := header_fault(source, delivery, header, _better_codec(source, delivery, header)):
             faults[delivery.batch_id] = reason
         else:
-            by_header.setdefault(tuple(header), []).append(delivery.batch_id)
-    selects = [_split_csv(source, header, batches) for header, batches in by_header.items()]
-    if faults:
-        selects.append(_unparsed_lines(list(faults), UNMAPPABLE))
+            alike.setdefault(tuple(header), []).append(delivery)
+    selects = []
+    for number, (names, some) in enumerate(alike.items()):
+        files = [(delivery.batch_id, delivery.path) for delivery in some]
+        header_lines = 0 if source.fields else 1
+        stream = read_records(files, source.text_codec, source.delimiter, len(names), header_lines, unreadable)
+        gate.register(f"records_{number}", stream)
+        selects.append(_split_csv(source, names, f"records_{number}"))
+    unmappable = [delivery for delivery in deliveries if delivery.batch_id in faults]
+    if unmappable or not selects:
+        land_lines(gate, source, unmappable)
+        selects.append(_unparsed_lines(source, UNMAPPABLE))
     gate.execute("create table landing as " + " union all by name ".join(selects))
-    gate.execute("drop table lines")
-    return faults
+    gate.execute("drop table if exists lines")
+    for number in range(len(alike)):
+        gate.unregister(f"records_{number}")
+    faults |= without_unreadable(gate, "landing", deliveries, unreadable)
+    columns = {delivery.batch_id: column_names(names) for names, some in alike.items() for delivery in some}
+    return Landed(faults, {batch_id: told for batch_id, told in columns.items() if batch_id not in faults})
+
+
+def _header_of(source: Source, delivery: Delivery, unreadable: Unreadable) -> list[str]:
+    if source.fields:
+        return list(source.fields)
+    try:
+        line = first_line(delivery.path, source.text_codec)
+    except UnreadableFileError as error:
+        unreadable[delivery.batch_id] = error
+        return []
+    return [] if line is None else _header(line, source.delimiter)
 
 
 def _header(line: str, delimiter: str) -> list[str]:
@@ -47,8 +79,11 @@ def _better_codec(source: Source, delivery: Delivery, header: list[str]) -> tupl
     missing = missing_columns(source, header)
     if not missing:
         return None
-    with delivery.path.open("rb") as file:
-        head = file.readline()
+    try:
+        with opened(delivery.path) as file:
+            head = file.readline()
+    except UnreadableFileError:
+        return None
     for codec in ("utf-8", "cp949", "utf-16", "cp1252"):
         found = _header(head.decode(codec, errors="replace").strip("\ufeff\r\n"), source.delimiter)
         if codec != source.text_codec and all(name in found for name in missing):
@@ -59,8 +94,8 @@ def _better_codec(source: Source, delivery: Delivery, header: list[str]) -> tupl
     return None
 
 
-def _split_csv(source: Source, header: tuple[str, ...], batches: list[str]) -> str:
-    """Lines into fields. A record is one physical line, so that a stray quote spoils its own line and no other."""
+def _split_csv(source: Source, header: tuple[str, ...], records: str) -> str:
+    """Records into columns. A record is one physical line, so that a stray quote spoils its own line and no other."""
     delimiter, count = source.delimiter, len(header)
     one = re.escape(delimiter)
     # The line is led by a delimiter, so that each match takes at least one character and an empty field counts.
@@ -71,26 +106,25 @@ def _split_csv(source: Source, header: tuple[str, ...], batches: list[str]) -> s
         "then replace(field[2:-2], '\"\"', '\"') else field end)"
     )
     columns = ", ".join(
-        f"case when unparsed is null then fields[{position}] end as {identifier(landed_name(name))}"
-        for position, name in enumerate(header, 1)
+        f"case when line is null then {field_name} when unparsed is null then fields[{position}] end "
+        f"as {identifier(landed_name(name))}"
+        for position, (name, field_name) in enumerate(zip(header, field_names(count), strict=True), 1)
         if name  # a header that ends with a delimiter has a column without a name
     )
-    chosen = ", ".join(literal(batch_id) for batch_id in batches)
     return f"""
         (with split as (
-            select batch_id, row_number, line, contains(line, '"') as has_quotes,
+            select *, contains(line, '"') as has_quotes,
                 case when has_quotes then {quoted} else string_split(line, {literal(delimiter)}) end as fields
-            from lines
-            where row_number > 1 and trim(line) <> '' and batch_id in ({chosen})
+            from {records}
+            where line is null or trim(line) <> ''
         ), judged as (
-            select batch_id, row_number, line,
+            select * replace (case when has_quotes then {unquoted} else fields end as fields),
                 case
                     when has_quotes and length(array_to_string(fields, '')) + len(fields) <> length(line) + 1
                         then 'a quote is not closed, or stands inside a quoted field'
                     when len(fields) < {count} then 'too few columns: ' || len(fields) || ' of {count}'
                     when len(fields) > {count} then 'too many columns: ' || len(fields) || ' of {count}'
                 end as unparsed,
-                case when has_quotes then {unquoted} else fields end as fields
             from split
         )
         select batch_id, row_number, unparsed as _unparsed, case when unparsed is not null then line end as _record,
@@ -99,9 +133,9 @@ def _split_csv(source: Source, header: tuple[str, ...], batches: list[str]) -> s
     """
 
 
-def _unparsed_lines(batches: list[str], reason: str) -> str:
-    chosen = ", ".join(literal(batch_id) for batch_id in batches)
+def _unparsed_lines(source: Source, reason: str) -> str:
+    first = 1 if source.fields else 2
     return (
         f"(select batch_id, row_number, {literal(reason)} as _unparsed, line as _record from lines "
-        f"where row_number > 1 and trim(line) <> '' and batch_id in ({chosen}))"
+        f"where row_number >= {first} and trim(line) <> '')"
     )

@@ -1,26 +1,31 @@
 """Finds what has been delivered, and tells new from known by the load ledger.
 
-A delivery is one file in one slot (source system, feed, delivery date, part); loaded, it is a batch.
+A delivery is one file, or one day of a database table, in one slot (source system, feed, delivery date, part); loaded,
+it is a batch.
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from pipelines.errors import SourcesFileError
+from pipelines.errors import DatabaseError, DatabaseUnreachableError, SourcesFileError
 from pipelines.ledger import Known, Load, Slot
-from pipelines.sources.configuration import Source, SourcesFile
+from pipelines.sources.configuration import FORMAT_WORDS, Source, SourcesFile
 from pipelines.sources.path_pattern import PathPattern
+from pipelines.sources.postgresql import DayContent, day_contents, delivery_path
 
 
 @dataclass(frozen=True)
 class Delivery:
     """A file in its slot, as it was when it was seen.
 
-    An archived one is read from the archive instead; `fault` is then why its file could not be read as a whole.
+    An archived one is read from the archive instead; `fault` is then why its file could not be read as a whole,
+    `source_columns` what the file's columns were, and `values_masked` how many values were masked at its arrival.
+    Of a database, `size` is the number of rows, and `keeps` the batch in force for the slot, whose rows stay where the
+    database has moved them to a later day.
     """
 
     source: Source
@@ -32,6 +37,10 @@ class Delivery:
     file_hash: str
     is_archived: bool = False
     fault: str | None = None
+    source_columns: str | None = None
+    values_masked: int = 0
+    keeps: str | None = None
+    changed_nanoseconds: int | None = None
 
     @property
     def slot(self) -> Slot:
@@ -44,13 +53,15 @@ class Delivery:
 
     def is_unchanged(self) -> bool:
         """Whether the file is still the one that was seen; one that changed meanwhile waits for the next run."""
-        if self.is_archived:
+        if self.is_archived or self.source.connection:
             return True
         try:
             status = self.path.stat()
         except OSError:
             return False
-        return (status.st_size, status.st_mtime_ns) == (self.size, self.modified_nanoseconds)
+        # The time of the last change of any kind tells a file that was put in this one's place with its size and time.
+        seen = (self.size, self.modified_nanoseconds, self.changed_nanoseconds or status.st_ctime_ns)
+        return (status.st_size, status.st_mtime_ns, status.st_ctime_ns) == seen
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ class Arrivals:
     """What a look at the sources found.
 
     `to_load` are deliveries, `touched` known content that only moved or was touched, and `unreadable` says of each
-    file that could not be opened why.
+    file that could not be opened, and each database that could not be asked, why.
     """
 
     to_load: list[Delivery] = field(default_factory=list)
@@ -73,27 +84,34 @@ def find_arrivals(
     first: date | None = None,
     last: date | None = None,
     reload: bool = False,
+    today: date | None = None,
 ) -> Arrivals:
     """The deliveries of `feed` (None: all) dated within [first, last] that are new or changed; with `reload`, all.
 
     Known files are recognised by size and modification time, and not opened, unless they were refused and the source's
-    entry has been mended since. Raises SourcesFileError where two files are there for one slot: the second would
-    silently replace the first.
+    entry has been mended since. Databases are read up to the day before `today`, and without it not at all. Raises
+    SourcesFileError where two files are there for one slot: the second would silently replace the first.
     """
     arrivals = Arrivals()
+    look = _DatabaseLook(known, arrivals, sources_file.company.time_zone, reload)
     latest = {load.slot: load for load in sorted(known.loads, key=lambda load: load.load_number)}
     slots: dict[Slot, Path] = {}
     for source in sources_file.sources:
         if feed not in (None, source.feed):
             continue
         reading = reading_hash(source)
+        if source.connection:
+            days = [day for day in _complete_days(source, today) if (first or day) <= day <= (last or day)]
+            for delivery in look.at(source, days):
+                _refuse_second(slots.setdefault(delivery.slot, delivery.path), delivery.path, delivery.slot)
+            continue
         for path, delivery_date, part in _files(source, sources_file.folder):
             if (first and delivery_date < first) or (last and delivery_date > last):
                 continue
             slot = (source.source_system, source.feed, delivery_date, part)
             _refuse_second(slots.setdefault(slot, path), path, slot)
             load = latest.get(slot)
-            is_mended = load is not None and load.verdict == "refused" and load.reading_hash != reading
+            is_mended = _is_mended(load, reading)
             try:
                 status = path.stat()
                 seen = known.files.get((source.feed, source.source_system, str(path)))
@@ -105,12 +123,110 @@ def find_arrivals(
             except OSError as error:
                 arrivals.unreadable.append(f"{path}: cannot be read: {error.strerror}. Remedy: mend the file's rights")
                 continue
-            delivery = Delivery(source, path, delivery_date, part, status.st_size, status.st_mtime_ns, file_hash)
+            delivery = Delivery(
+                source,
+                path,
+                delivery_date,
+                part,
+                status.st_size,
+                status.st_mtime_ns,
+                file_hash,
+                changed_nanoseconds=status.st_ctime_ns,
+            )
             if not delivery.is_unchanged():
                 continue
             is_same = load is not None and load.batch_id == delivery.batch_id and not (reload or is_mended)
             (arrivals.touched if is_same else arrivals.to_load).append(delivery)
-    return arrivals
+    return _without_retracted(arrivals, known)
+
+
+def _without_retracted(arrivals: Arrivals, known: Known) -> Arrivals:
+    """What was withdrawn on purpose is not loaded again while it still lies there."""
+    withdrawn = [delivery for delivery in arrivals.to_load if delivery.batch_id in known.retracted]
+    rest = [delivery for delivery in arrivals.to_load if delivery.batch_id not in known.retracted]
+    return replace(arrivals, to_load=rest, touched=arrivals.touched + withdrawn)
+
+
+@dataclass
+class _DatabaseLook:
+    """Asks databases for the days that the ledger does not know, and for those that may have changed since.
+
+    A loaded day changes when a transaction that began in it commits late, or rows move on to the day of their next
+    change. The days of the last `look_back_days` are therefore asked for again, once, with the first look at a new day:
+    where customers are changed every minute, loaded days lose rows to the day that has begun all the time.
+    """
+
+    known: Known
+    arrivals: Arrivals
+    time_zone: str
+    reload: bool
+    down: set[str | None] = field(default_factory=set)
+
+    def at(self, source: Source, days: list[date]) -> list[Delivery]:
+        """Sort what `days` of the source hold into the arrivals; returns the deliveries that were looked at."""
+        loads = {load.delivery_date: load for load in self._loads(source)}
+        good = {load.delivery_date: load for load in self._loads(source) if load.verdict == "loaded"}
+        reading = reading_hash(source)
+        mended = {day for day, load in loads.items() if _is_mended(load, reading)}
+        paths = {day: delivery_path(source, day) for day in days}
+        files = self.known.files
+        seen = {day for day, path in paths.items() if (source.feed, source.source_system, str(path)) in files}
+        deliveries = []
+        for day, content in self._contents(source, self._to_ask(source, days, seen, mended)).items():
+            replaced = good.get(day) if source.watermark else None
+            keeps = replaced.batch_id if replaced and replaced.file == str(paths[day]) else None
+            delivery = Delivery(source, paths[day], day, "", content.rows, 0, content.content_hash, keeps=keeps)
+            deliveries.append(delivery)
+            load = loads.get(day)
+            if self.reload or day in mended or load is None or load.batch_id != delivery.batch_id:
+                self.arrivals.to_load.append(delivery)
+            elif day not in seen:
+                self.arrivals.touched.append(delivery)
+        return deliveries
+
+    def _loads(self, source: Source) -> list[Load]:
+        """The ledger's lines in force for the source's slots, the latest last."""
+        own = (source.source_system, source.feed, "")
+        loads = [load for load in self.known.loads if (load.source_system, load.feed, load.part) == own]
+        return sorted(loads, key=lambda load: load.load_number)
+
+    def _to_ask(self, source: Source, days: list[date], seen: set[date], mended: set[date]) -> list[date]:
+        new = [day for day in days if day not in seen]
+        if not source.watermark:
+            # Of a whole table there is only today's state; what an earlier day brought is replayed from the archive.
+            return [day for day in days if day in new or day in mended]
+        if self.reload:
+            return days
+        first = new[0] - timedelta(days=source.look_back_days) if new and new[-1] == days[-1] else None
+        return [day for day in days if day not in seen or day in mended or (first and day >= first)]
+
+    def _contents(self, source: Source, days: list[date]) -> dict[date, DayContent]:
+        """What the days hold; nothing, and the reason among the arrivals, where the database does not say."""
+        # Other sources of a server that is down would only wait for it in vain again.
+        if not days or source.connection in self.down:
+            return {}
+        try:
+            return day_contents(source, self.time_zone, days)
+        except DatabaseError as error:
+            if isinstance(error, DatabaseUnreachableError):
+                self.down.add(source.connection)
+            self.arrivals.unreadable.append(f"{error.cause}. Remedy: {error.remedy}")
+            return {}
+
+
+def _complete_days(source: Source, today: date | None) -> list[date]:
+    """The business days of a database's source that are over: from its start, or without a watermark the last."""
+    if today is None:
+        return []
+    last = today - timedelta(days=1)
+    first = (source.start or last) if source.watermark else max(source.start or last, last)
+    last = min(last, source.until or last)
+    return [first + timedelta(days=count) for count in range((last - first).days + 1)]
+
+
+def _is_mended(load: Load | None, reading: str) -> bool:
+    """Whether a delivery was refused and its source's entry is another one by now."""
+    return load is not None and load.verdict == "refused" and load.reading_hash != reading
 
 
 def _refuse_second(first: Path, second: Path, slot: Slot) -> None:
@@ -124,7 +240,7 @@ def _refuse_second(first: Path, second: Path, slot: Slot) -> None:
 
 def reading_hash(source: Source) -> str:
     """A hash of how the source's files are read and mapped; it changes when somebody mends its entry."""
-    entry = source.model_dump_json(include={"format", "codec", "delimiter", "columns"})
+    entry = source.model_dump_json(include={"format", "columns", *FORMAT_WORDS[source.format]})
     return hashlib.md5(entry.encode()).hexdigest()
 
 
@@ -136,7 +252,7 @@ def archived_deliveries(known: Known, sources_file: SourcesFile, loads: Iterable
     files = {batch: (size, modified) for size, modified, batch in known.files.values()}
     deliveries = []
     for load in loads:
-        source = _source_of(sources_file, load.feed, load.source_system, Path(load.file))
+        source = source_of(sources_file, load.feed, load.source_system, Path(load.file))
         if source and not (load.verdict == "refused" and not load.rows_read):
             size, modified = files.get(load.batch_id, (0, 0))
             deliveries.append(
@@ -150,16 +266,25 @@ def archived_deliveries(known: Known, sources_file: SourcesFile, loads: Iterable
                     load.file_hash,
                     is_archived=True,
                     fault=load.fault,
+                    source_columns=load.source_columns,
+                    values_masked=load.values_masked,
                 )
             )
     return deliveries
 
 
-def _source_of(sources_file: SourcesFile, feed: str, system: str, file: Path) -> Source | None:
+def source_of(sources_file: SourcesFile, feed: str, system: str, file: Path) -> Source | None:
     """The source a loaded file belongs to: the one whose pattern fits, else the system's first."""
     sources = [source for source in sources_file.of_feed(feed) if source.source_system == system]
-    fitting = (s for s in sources if PathPattern(s.path).fits(file, sources_file.folder))
+    fitting = (source for source in sources if _fits(source, file, sources_file.folder))
     return next(fitting, sources[0] if sources else None)
+
+
+def _fits(source: Source, file: Path, folder: Path) -> bool:
+    """Whether the source could have delivered `file`, which need not exist any more."""
+    if source.connection:
+        return str(file).startswith("postgresql:")
+    return PathPattern(source.path).fits(file, folder)
 
 
 def _files(source: Source, folder: Path) -> Iterator[tuple[Path, date, str]]:

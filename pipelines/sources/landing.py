@@ -7,33 +7,40 @@ from collections.abc import Callable
 
 import duckdb
 
-from pipelines.connections import identifier, literal
 from pipelines.sources.configuration import Source
 from pipelines.sources.csv_landing import land_csv
 from pipelines.sources.deliveries import Delivery
-from pipelines.sources.json_lines_landing import json_path, land_json_lines
-from pipelines.sources.landing_table import Faults, landed_name
+from pipelines.sources.excel_landing import land_excel
+from pipelines.sources.fixed_width_landing import land_fixed_width
+from pipelines.sources.json_lines_landing import land_json_lines
+from pipelines.sources.landing_table import Landed
 from pipelines.sources.parquet_landing import land_parquet
+from pipelines.sources.postgresql_landing import land_postgresql
 
-_LANDERS: dict[str, Callable[[duckdb.DuckDBPyConnection, Source, list[Delivery]], Faults]] = {
+
+def _land_sqlite(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery]) -> Landed:
+    from pipelines.sources.sqlite_landing import land_sqlite  # noqa: PLC0415 (ADBC imports pandas, most of a second)
+
+    return land_sqlite(gate, source, deliveries)
+
+
+_LANDERS: dict[str, Callable[[duckdb.DuckDBPyConnection, Source, list[Delivery]], Landed]] = {
     "csv": land_csv,
+    "fixed_width": land_fixed_width,
     "json_lines": land_json_lines,
     "parquet": land_parquet,
+    "excel": land_excel,
+    "sqlite": _land_sqlite,
 }
 
 
-def land(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery]) -> Faults:
-    """Create the table `landing` in `gate` from `deliveries`, all of one source and, in Parquet, of one schema.
+def land(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery], time_zone: str) -> Landed:
+    """Create the table `landing` in `gate` from `deliveries`, all of one source and such as can stand in one table.
 
-    Returns the batches whose records cannot be mapped; their rows are landed too, as unparsed records.
+    Batches whose records cannot be mapped are at fault; their rows are landed too, as unparsed records. A database's
+    days are business days in `time_zone`. Raises DatabaseError.
     """
     gate.execute("drop table if exists landing")
+    if source.format == "postgresql":
+        return land_postgresql(gate, source, deliveries, time_zone)
     return _LANDERS[source.format](gate, source, deliveries)
-
-
-def source_expression(source: Source, column: str) -> str:
-    """The SQL that reads a column of the source from a row of landing."""
-    if source.format == "json_lines":
-        path = literal(json_path(column))
-        return f"case when landing._unparsed is null then json_extract_string(landing._record, {path}) end"
-    return f"landing.{identifier(landed_name(column))}"

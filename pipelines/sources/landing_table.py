@@ -1,9 +1,12 @@
 """The shape of the table `landing`, and how a batch that cannot be landed row by row is spoken of.
 
-Landing has batch_id, row_number (the line in a text file, the ordinal in a Parquet file), `_unparsed` (why a record
-could not be split into columns, else null), `_record` (such a record's text; in JSON Lines every record's) and the
-source's own columns, under other names where they clash with these four.
+Landing has batch_id, row_number (the line in a text file, the row of a sheet, else the ordinal), `_unparsed` (why a
+record could not be split into columns, else null), `_record` (such a record's text; in JSON Lines every record's) and
+the source's own columns, under other names where they clash with these four.
 """
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import duckdb
 
@@ -13,23 +16,38 @@ from pipelines.sources.deliveries import Delivery
 Faults = dict[str, str]
 """batch_id -> why the whole batch cannot be read."""
 
+
+@dataclass(frozen=True)
+class Landed:
+    """What landing tells of deliveries beside their rows.
+
+    `columns` maps batch_id to the source's own columns in the file's order: `name type, name type`, or names alone
+    where the format knows no types. A batch whose columns nobody can tell is not in it. `changed` maps batch_id to the
+    delivery as it was when its rows were read, of a source that nobody can keep still between look and reading.
+    """
+
+    faults: Faults
+    columns: dict[str, str]
+    changed: dict[str, Delivery] = field(default_factory=dict)
+
+
 UNMAPPABLE = "the delivery's columns are not the contract's"
 """Why each record of a faulty batch is unparsed."""
 
-_OWN_COLUMNS = {"batch_id": "varchar", "row_number": "bigint", "_unparsed": "varchar", "_record": "varchar"}
+OWN_COLUMNS = {"batch_id": "varchar", "row_number": "bigint", "_unparsed": "varchar", "_record": "varchar"}
 
 _SHOWN_CHARACTERS = 300
 
 
 def create_empty_landing(gate: duckdb.DuckDBPyConnection) -> None:
     """Create `landing` without a row, for deliveries of which none can be read."""
-    columns = ", ".join(f"{name} {data_type}" for name, data_type in _OWN_COLUMNS.items())
+    columns = ", ".join(f"{name} {data_type}" for name, data_type in OWN_COLUMNS.items())
     gate.execute(f"create table landing ({columns})")
 
 
 def landed_name(column: str) -> str:
     """The name in landing of a column of the source."""
-    return f"{column} of the source" if column.lower() in _OWN_COLUMNS else column
+    return f"{column} of the source" if column.lower() in OWN_COLUMNS else column
 
 
 def fault(delivery: Delivery, cause: str, remedy: str) -> str:
@@ -37,9 +55,25 @@ def fault(delivery: Delivery, cause: str, remedy: str) -> str:
     return f"{delivery.path.name}: {cause}. Remedy: {remedy}"
 
 
+def column_names(names: Iterable[str]) -> str:
+    """The columns of a source whose format knows no types, as one text."""
+    return ", ".join(name for name in names if name)
+
+
+def typed_columns(columns: Iterable[tuple[str, object]]) -> str:
+    """The columns of a typed source, given as (name, type), as one text."""
+    return ", ".join(f"{name} {str(data_type).lower()}".strip() for name, data_type in columns)
+
+
 def missing_columns(source: Source, header: list[str]) -> list[str]:
     """The mapped columns that a header lacks."""
     return [name for name in source.source_columns if name not in header]
+
+
+def new_names(not_mapped: Iterable[str]) -> str:
+    """What may be the new name of a column that is missing, as a sentence; empty where there is none."""
+    names = column_names(not_mapped)
+    return f". Nothing maps {names[:_SHOWN_CHARACTERS]}: a column may have a new name" if names else ""
 
 
 def header_fault(
@@ -51,16 +85,18 @@ def header_fault(
     # Names are told apart by more than their case nowhere in SQL.
     folded = [name.casefold() for name in header if name]
     doubled = [name for name in source.source_columns if folded.count(name.casefold()) > 1]
+    row = f"row {source.header_row}: " if source.format in ("csv", "excel") else ""
     if len(set(folded)) < len(folded):
         which = ", ".join(doubled) or "a column that is not mapped"
-        return fault(delivery, f"row 1: the header names {which} twice", "deliver it with distinct names")
+        return fault(delivery, f"{row}the header names {which} twice", "deliver it with distinct names")
     missing = missing_columns(source, header)
     if not missing:
         return None
-    cause = f"row 1: the columns {', '.join(missing)} are missing"
+    cause = f"{row}the columns {', '.join(missing)} are missing"
     # Where the header line itself is missing, the first row is some person's and is not shown.
     if len(missing) < len(source.source_columns):
         cause += f"; the header is {', '.join(header)}"[:_SHOWN_CHARACTERS]
+        cause += new_names(name for name in header if name not in source.source_columns)
     likelier, remedy = hint or (
         "",
         "map the new names in the sources file and run again, or deliver the file with the agreed header",

@@ -10,29 +10,35 @@ import duckdb
 from pipelines.connections import identifier, literal
 from pipelines.contracts import Column, Feed, feeds
 from pipelines.settings import Settings
-from pipelines.sources.configuration import Company, Mapping, Source
-from pipelines.sources.landing import source_expression
+from pipelines.sources.configuration import EXCEL_SERIAL, Company, Mapping, Source
 from pipelines.sources.landing_table import landed_name
 
+_WITHOUT_TEXT = ("batch_id", "_unparsed")
+_TIMES = " times "
+# The exact product of two such has twelve decimals, and is rounded to those of the amount.
+_FACTOR = "decimal(18,6)"
 # A sign or a letter after the time of day. Cast to a timestamp without a zone, DuckDB would silently drop it.
 _UTC_OFFSET = "'[^:]*:.*[-+a-zA-Z].*'"
 
 
-def create_candidates(gate: duckdb.DuckDBPyConnection, feed: Feed) -> None:
-    """Create the empty table `candidates`: the raw table's columns and what the gate needs beside them."""
+def create_candidates(gate: duckdb.DuckDBPyConnection, feed: Feed, table: str = "candidates") -> None:
+    """Create the empty `table` of candidates: the raw table's columns and what the gate needs beside them."""
     columns = feed.raw_columns() | {
         "delivery_ends_at": "timestamp",
         "unreadable_columns": "varchar",
         "is_undecodable": "boolean",
+        "content_hash": "ubigint",
         "unparsed": "varchar",
         "record": "varchar",
     }
     definitions = ", ".join(f"{identifier(name)} {data_type}" for name, data_type in columns.items())
-    gate.execute(f"create or replace table candidates ({definitions})")
+    gate.execute(f"create or replace table {table} ({definitions})")
 
 
-def map_landing(gate: duckdb.DuckDBPyConnection, source: Source, company: Company, settings: Settings) -> None:
-    """Add the rows of `landing` to `candidates`, mapped onto the contract and cast.
+def map_landing(
+    gate: duckdb.DuckDBPyConnection, source: Source, company: Company, settings: Settings, table: str = "candidates"
+) -> None:
+    """Add the rows of `landing` to the `table` of candidates, mapped onto the contract and cast.
 
     Needs the table `batches` (batch_id, delivery_date). A look-up reads the other feed as it was known on the
     delivery date.
@@ -43,10 +49,7 @@ def map_landing(gate: duckdb.DuckDBPyConnection, source: Source, company: Compan
     if look_ups:
         _copy_looked_up(gate, look_ups, settings)
     joins = "\n".join(_look_up_join(source, target, landed_types) for target in look_ups)
-    values = ",\n".join(
-        f"case when landing._unparsed is null then {_value(source, target, landed_types)} end as {target.value}"
-        for target in targets
-    )
+    values = ",\n".join(f"{_value(source, target, landed_types)} as {target.value}" for target in targets)
     typed = ",\n".join(
         f"{_typed(target, landed_types, source, company.time_zone)} as {identifier(target.name)}" for target in targets
     )
@@ -59,39 +62,41 @@ def map_landing(gate: duckdb.DuckDBPyConnection, source: Source, company: Compan
         )
         or "null"
     )
-    content = ", ".join(f"coalesce({target.value}::varchar, chr(30))" for target in targets)
+    row_hash = ""
+    if source.contract.brings == "snapshot":
+        content = ", ".join(f"coalesce({target.value}::varchar, chr(30))" for target in targets)
+        row_hash = f"md5(concat_ws(chr(31), {content})) as row_hash,"
     columns = ", ".join(identifier(target.name) for target in targets)
     # A column that nothing maps counts too: where one byte was lost, the line may hold other things than it says.
-    texts = ", ".join(
-        f"landing.{identifier(name)}" for name, data_type in landed_types.items() if data_type == "VARCHAR"
-    )
+    texts = [name for name, data_type in landed_types.items() if data_type == "VARCHAR" and name not in _WITHOUT_TEXT]
+    undecodable = " or ".join(f"contains(landing.{identifier(name)}, chr(65533))" for name in texts)
+    delivered = f"""
+        select
+            batch_id,
+            delivery_date,
+            part,
+            {_instant("(delivery_date + 1)::timestamp", company.time_zone)} as delivery_ends_at
+        from batches
+    """
     gate.execute(
         f"""
-        insert into candidates by name
+        insert into {table} by name
         with mapped as (
             select
                 landing.batch_id,
                 landing.row_number,
-                landing._unparsed,
                 landing._record,
                 batches.delivery_date,
                 batches.delivery_ends_at,
-                contains(concat_ws('', {texts}), chr(65533)) as is_undecodable,
+                coalesce({undecodable}, false) as is_undecodable,
                 {values}
             from landing
-            inner join (
-                select
-                    batch_id,
-                    delivery_date,
-                    timezone('UTC', timezone({literal(company.time_zone)}, (delivery_date + 1)::timestamp))
-                        as delivery_ends_at
-                from batches
-            ) as batches on landing.batch_id = batches.batch_id
+            inner join ({delivered}) as batches on landing.batch_id = batches.batch_id
             {joins}
+            where landing._unparsed is null
         ), typed as (
             select
                 *,
-                case when _unparsed is not null then _record else concat_ws(chr(31), {content}) end as content,
                 {typed}
             from mapped
         )
@@ -100,14 +105,27 @@ def map_landing(gate: duckdb.DuckDBPyConnection, source: Source, company: Compan
             batch_id,
             delivery_date,
             row_number,
-            md5(content) as row_hash,
+            {row_hash}
             {columns},
             delivery_ends_at,
             nullif(concat_ws(', ', {unreadable}), '') as unreadable_columns,
             is_undecodable,
-            _unparsed as unparsed,
+            hash({", ".join(target.value for target in targets)}) as content_hash,
             _record as record
         from typed
+        union all by name
+        select
+            {literal(source.source_system)} as source_system,
+            landing.batch_id,
+            batches.delivery_date,
+            landing.row_number,
+            batches.delivery_ends_at,
+            coalesce({undecodable}, false) as is_undecodable,
+            landing._unparsed as unparsed,
+            landing._record as record
+        from landing
+        inner join ({delivered}) as batches on landing.batch_id = batches.batch_id
+        where landing._unparsed is not null
         """
     )
 
@@ -154,31 +172,36 @@ def _value(source: Source, target: _Target, landed_types: dict[str, str]) -> str
         return literal(mapping.constant)
     if mapping.look_up:
         return f"{target.look_up_table}.taken"
-    if mapping.columns:
-        parts = [f"{_column(source, name, landed_types)}::varchar" for name in mapping.columns]
+    if mapping.row_number:
+        return "concat_ws(':', batches.delivery_date, nullif(batches.part, ''), landing.row_number)"
+    if several := mapping.columns or mapping.multiply:
+        parts = [f"{_column(source, name, landed_types)}::varchar" for name in several]
+        separator = literal(_TIMES if mapping.multiply else mapping.separator)
+        if mapping.missing is not None:
+            parts = [f"coalesce({part}, {literal(mapping.missing)})" for part in parts]
+            return f"concat_ws({separator}, {', '.join(parts)})"
         missing = " or ".join(f"{part} is null" for part in parts)
-        return f"case when {missing} then null else concat_ws({literal(mapping.separator)}, {', '.join(parts)}) end"
+        return f"case when {missing} then null else concat_ws({separator}, {', '.join(parts)}) end"
     value = _column(source, mapping.column or "", landed_types)
     if mapping.values:
         cases = " ".join(f"when {literal(code)} then {literal(text)}" for code, text in mapping.values.items())
-        return f"case {value}::varchar {cases} else {value}::varchar end"
+        return f"nullif(case {value}::varchar {cases} else {value}::varchar end, '')"
     return value
 
 
 def _column(source: Source, name: str, landed_types: dict[str, str]) -> str:
-    expression = source_expression(source, name)
-    if source.format != "json_lines" and landed_name(name) not in landed_types:
+    landed = landed_name(name)
+    if landed not in landed_types:
         return "null::varchar"  # every batch in hand has a faulty header
-    if source.format == "json_lines" or landed_types[landed_name(name)] == "VARCHAR":
-        return f"nullif(trim({expression}), '')"
-    return expression
+    expression = f"landing.{identifier(landed)}"
+    return f"nullif(trim({expression}), '')" if landed_types[landed] == "VARCHAR" else expression
 
 
 def _value_type(target: _Target, landed_types: dict[str, str], source: Source) -> str:
     mapping = target.mapping
     if mapping and mapping.look_up:
         return feeds()[mapping.look_up].columns_by_name[mapping.take or ""].data_type.upper()
-    if mapping and mapping.column and not mapping.values and source.format == "parquet":
+    if mapping and mapping.column and not mapping.values:
         return landed_types.get(landed_name(mapping.column), "VARCHAR")
     return "VARCHAR"
 
@@ -194,27 +217,41 @@ def _typed(target: _Target, landed_types: dict[str, str], source: Source, time_z
             return value
         if found == "TIMESTAMP WITH TIME ZONE":
             return f"timezone('UTC', {value})"
-        local = _parsed(value, format, "timestamp") if found == "VARCHAR" else f"try_cast({value} as timestamp)"
-        instant = f"timezone('UTC', timezone({literal(time_zone)}, {local}))"
+        local = _local_time(value, format, found)
+        instant = _instant(local, time_zone)
         if found != "VARCHAR" or format:
             return instant
         return (
             f"case when regexp_full_match({value}, {_UTC_OFFSET}) "
             f"then timezone('UTC', try_cast({value} as timestamptz)) else {instant} end"
         )
+    if wanted == "date" and (found == "VARCHAR" or format == EXCEL_SERIAL):
+        return f"{_local_time(value, format, found)}::date" if format else f"try_cast({value} as date)"
     if found != "VARCHAR":
         cast = f"try_cast({value} as {wanted})"
         if wanted == "integer" or found.startswith("DECIMAL"):
             # DuckDB rounds a fraction that the wanted type does not hold. Binary floating point cannot be without one.
             return f"case when try_cast({cast} as {found}) = {value} then {cast} end"
         return cast
-    if wanted == "date":
-        return _parsed(value, format, "date")
-    # Plain digits only: DuckDB reads 5.55e-17 as 0.01 when it casts text to a decimal, and 1.5 as the integer 2.
-    # More decimals than the type keeps would be rounded silently, unless they are zeros.
+    if target.mapping and target.mapping.multiply:
+        factors = [f"split_part({value}, {literal(_TIMES)}, {place})" for place in (1, 2)]
+        return f"try_cast({' * '.join(_number(factor, _FACTOR) for factor in factors)} as {wanted})"
+    return _number(value, wanted)
+
+
+def _number(value: str, wanted: str) -> str:
+    """A text of plain digits as a number; DuckDB alone reads 5.55e-17 as the decimal 0.01, and 1.5 as the integer 2.
+
+    More decimals than the type keeps would be rounded silently: they are no number, unless they are zeros.
+    """
     scale = _scale(wanted)
     digits = f"[+-]?([0-9]+(\\.[0-9]{{0,{scale}}}0*)?|\\.[0-9]{{1,{scale}}}0*)" if scale else "[+-]?[0-9]+(\\.0+)?"
     return f"case when regexp_full_match({value}, {literal(digits)}) then try_cast({value} as {wanted}) end"
+
+
+def _instant(local: str, time_zone: str) -> str:
+    """The instant in UTC of a local time. Going back by the microseconds is half the price of a second time zone."""
+    return f"make_timestamp(epoch_us(timezone({literal(time_zone)}, {local})))"
 
 
 def _scale(data_type: str) -> int:
@@ -222,10 +259,19 @@ def _scale(data_type: str) -> int:
     return int(data_type.removesuffix(")").split(",")[1]) if data_type.startswith("decimal") else 0
 
 
-def _parsed(value: str, format: str | None, wanted: str) -> str:
-    if format:
-        return f"try_strptime({value}, {literal(format)})::{wanted}"
-    return f"try_cast({value} as {wanted})"
+def _local_time(value: str, format: str | None, found: str) -> str:
+    """The timestamp that `value` says in `format`; a value of a type of its own needs none."""
+    if format == EXCEL_SERIAL:
+        # Earlier serials count a 29th of February 1900 that never was. A fraction is a part of the day.
+        serial = f"try_cast({value}::varchar as double)"
+        return (
+            f"case when {serial} between 61 and 2958465.99999 "
+            f"then timestamp '1899-12-30' + to_milliseconds(round({serial} * 86400000)::bigint) "
+            f"when {serial} is null then try_cast({value}::varchar as timestamp) end"
+        )
+    if format and found == "VARCHAR":
+        return f"try_strptime({value}, {literal(format)})"
+    return f"try_cast({value} as timestamp)"
 
 
 def _copy_looked_up(gate: duckdb.DuckDBPyConnection, targets: list[_Target], settings: Settings) -> None:

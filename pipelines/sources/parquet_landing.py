@@ -9,7 +9,16 @@ import pyarrow.parquet as pq
 from pipelines.connections import identifier, insert_rows
 from pipelines.sources.configuration import Source
 from pipelines.sources.deliveries import Delivery
-from pipelines.sources.landing_table import UNMAPPABLE, Faults, create_empty_landing, fault, header_fault, landed_name
+from pipelines.sources.landing_table import (
+    UNMAPPABLE,
+    Faults,
+    Landed,
+    create_empty_landing,
+    fault,
+    header_fault,
+    landed_name,
+    typed_columns,
+)
 
 
 def parquet_schema(path: Path) -> str:
@@ -23,18 +32,20 @@ def parquet_schema(path: Path) -> str:
         return ""
 
 
-def land_parquet(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery]) -> Faults:
+def land_parquet(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery]) -> Landed:
     """Create `landing` from files of one schema; a file that is damaged anywhere is at fault alone."""
     faults: Faults = {}
+    columns: dict[str, str] = {}
     readable: list[Delivery] = []
     names: set[str] = set()
     for delivery in deliveries:
         try:
-            columns = gate.execute("select * from read_parquet(?) limit 0", [str(delivery.path)]).description
+            typed = gate.sql("from read_parquet(?) limit 0", params=[str(delivery.path)])
         except duckdb.Error as error:
             faults[delivery.batch_id] = _no_parquet(delivery, error)
             continue
-        header = [column[0] for column in columns or []]
+        header = typed.columns
+        columns[delivery.batch_id] = typed_columns(zip(header, typed.types, strict=True))
         if reason := header_fault(source, delivery, header):
             faults[delivery.batch_id] = reason
         names.update(header)
@@ -51,7 +62,7 @@ def land_parquet(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: li
         faults |= damaged
         readable = [delivery for delivery in readable if delivery.batch_id not in damaged]
         _read_parquet(gate, readable, names, list(faults))
-    return faults
+    return Landed(faults, columns)
 
 
 def _no_parquet(delivery: Delivery, error: duckdb.Error) -> str:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from pipelines.contracts import DeliveryTerms, Feed, feeds
 from pipelines.errors import SourcesFileError
-from pipelines.sources.configuration import Company, Mapping, Source, SourcesFile
+from pipelines.sources.configuration import FORMAT_WORDS, Company, Mapping, Source, SourcesFile
 from pipelines.sources.path_pattern import PathPattern
 
 Location = tuple[str | int, ...]
@@ -155,8 +155,12 @@ def _faults_against_contracts(parsed: SourcesFile) -> Iterator[tuple[Location, s
 
 
 def _source_faults(source: Source) -> Iterator[tuple[Location, str]]:
-    has_date = PathPattern(source.path).has_date
-    if has_date == (source.delivery_date is not None):
+    has_date = source.connection is not None or PathPattern(source.path).has_date
+    if source.format == "postgresql":
+        yield from _database_faults(source)
+    elif not source.path:
+        yield ("path",), "give the path of the source's files"
+    elif has_date == (source.delivery_date is not None):
         yield ("path",), "give the delivery date once: as {date:%Y%m%d} in path, or as delivery_date"
     if has_date and source.start is None and source.terms.cadence in ("daily", "weekdays", "monthly"):
         yield (
@@ -165,20 +169,101 @@ def _source_faults(source: Source) -> Iterator[tuple[Location, str]]:
         )
     if source.start and source.until and source.until < source.start:
         yield ("until",), f"until {source.until} is before start {source.start}"
+    yield from _format_faults(source)
+    yield from _column_faults(source)
+
+
+def _format_faults(source: Source) -> Iterator[tuple[Location, str]]:
+    for word in dict.fromkeys(word for words in FORMAT_WORDS.values() for word in words):
+        if word not in FORMAT_WORDS[source.format] and word in source.model_fields_set:
+            owners = ", ".join(format for format, words in FORMAT_WORDS.items() if word in words)
+            yield (word,), f"{word} is a word of {owners}, not of {source.format}: remove it, or mend format"
+    if source.format in ("sqlite", "postgresql") and (source.table is None) == (source.query is None):
+        yield ("table",), "give either table (its name) or query (select ...)"
+    if source.format == "fixed_width" and "\n".encode(source.text_codec) != b"\n":
+        yield ("codec",), f"fixed_width cannot be cut in {source.text_codec}, whose line end is not the byte 10"
+    if source.format == "fixed_width" or source.fields:
+        yield from _field_faults(source)
+    if source.format == "json_lines":
+        yield from _path_faults(source)
+
+
+def _field_faults(source: Source) -> Iterator[tuple[Location, str]]:
+    if source.format == "fixed_width" and not isinstance(source.fields, dict):
+        yield ("fields",), "fixed_width needs fields: {name: [start, length], ...}, in bytes from 1"
+    elif source.format == "csv" and not isinstance(source.fields, list):
+        yield ("fields",), "csv needs fields: [name, ...], in the order of the columns"
+    fields = list(source.fields or [])
+    for both in _alike(fields):
+        yield ("fields",), f"{both} are one name: SQL does not tell upper from lower case"
+    for name, mapping in source.columns.items():
+        for column in mapping.source_columns:
+            if fields and column not in fields:
+                yield ("columns", name), f"{column} is none of fields{_nearest(column, fields)}"
+
+
+def _path_faults(source: Source) -> Iterator[tuple[Location, str]]:
+    for name, mapping in source.columns.items():
+        for path in mapping.source_columns:
+            if not all(path.split(".")):
+                yield (
+                    ("columns", name),
+                    f"{path!r} is no path into JSON; write one such as party.number or items.0.code",
+                )
+    for both in _alike(source.source_columns):
+        yield ("columns",), f"{both} are one name: SQL does not tell upper from lower case"
+
+
+def _alike(names: list[str]) -> Iterator[str]:
+    """Every two names that are one in SQL."""
+    first: dict[str, str] = {}
+    for name in names:
+        if name.casefold() in first:
+            yield f"{first[name.casefold()]} and {name}"
+        first[name.casefold()] = name
+
+
+def _column_faults(source: Source) -> Iterator[tuple[Location, str]]:
     contract = source.contract
     known = [*contract.columns_by_name, *contract.companions]
     for name, mapping in source.columns.items():
         if name not in known:
             yield ("columns", name), f"no column of {contract.name}{_nearest(name, known)}"
-        if source.format == "json_lines":
-            for path in mapping.source_columns:
-                if '"' in path or not all(path.split(".")):
-                    yield ("columns", name), f"{path!r} is no path into JSON; write one such as party.number"
         if mapping.look_up:
             yield from _look_up_faults(contract, name, mapping)
+        if mapping.hash and name in known:
+            yield from _hash_faults(source, name, mapping)
+        if mapping.multiply and name in known and not _data_type(contract, name).startswith("decimal"):
+            yield ("columns", name), "multiply gives an amount: this column holds none"
+        if mapping.row_number and name in known and _data_type(contract, name) != "varchar":
+            yield ("columns", name), "row_number gives a key: this column holds none"
     for column in contract.columns:
         if (column.required or column.name in contract.key) and column.name not in source.columns:
             yield ("columns",), f"the required column {column.name} ({column.description}) is not mapped"
+
+
+def _data_type(contract: Feed, name: str) -> str:
+    return contract.raw_columns()[name]
+
+
+def _database_faults(source: Source) -> Iterator[tuple[Location, str]]:
+    if source.path or source.delivery_date:
+        yield ("path" if source.path else "delivery_date",), "a database has none: its deliveries are its days"
+    if source.connection is None:
+        yield ("connection",), "give the name of the environment variable that holds the database's URI"
+    if (source.table is None) == (source.query is None):
+        yield ("table",), "give either table (schema.table) or query"
+    if source.watermark and source.start is None:
+        yield ("watermark",), "a watermark needs start: the first day whose rows are read"
+
+
+def _hash_faults(source: Source, name: str, mapping: Mapping) -> Iterator[tuple[Location, str]]:
+    here = ("columns", name)
+    if source.contract.kind_of(name) != "key" or name in source.contract.companions:
+        yield here, "hash: keyed is of a key; numbers in other columns are masked"
+    for other, its_mapping in source.columns.items():
+        if mapping.column in its_mapping.source_columns and not its_mapping.hash and not its_mapping.look_up:
+            yield here, f"{other} reads {mapping.column} too, and would find the hash: say hash: keyed there as well"
 
 
 def _look_up_faults(contract: Feed, name: str, mapping: Mapping) -> Iterator[tuple[Location, str]]:

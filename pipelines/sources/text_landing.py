@@ -5,24 +5,26 @@ import duckdb
 from pipelines.sources.configuration import Source
 from pipelines.sources.deliveries import Delivery
 from pipelines.sources.landing_table import Faults, fault
-from pipelines.sources.text_lines import read_lines
+from pipelines.sources.text_lines import Unreadable, read_lines
 
 
 def land_lines(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[Delivery]) -> Faults:
     """Create the table `lines` (batch_id, row_number, line); returns the files that could not be read to their end."""
-    unreadable: dict[str, OSError] = {}
+    unreadable: Unreadable = {}
     files = [(delivery.batch_id, delivery.path) for delivery in deliveries]
     gate.register("line_stream", read_lines(files, source.text_codec, unreadable))
     gate.execute("create or replace table lines as from line_stream")
     gate.unregister("line_stream")
-    # What was read of a file before it failed is no part of a delivery that can be judged.
-    gate.execute("delete from lines where list_contains(?::varchar[], batch_id)", [list(unreadable)])
+    return without_unreadable(gate, "lines", deliveries, unreadable)
+
+
+def without_unreadable(
+    gate: duckdb.DuckDBPyConnection, table: str, deliveries: list[Delivery], unreadable: Unreadable
+) -> Faults:
+    """Take out of `table` what was read of a file before it failed: no part of a delivery can be judged alone."""
+    gate.execute(f"delete from {table} where list_contains(?::varchar[], batch_id)", [list(unreadable)])
     return {
-        delivery.batch_id: fault(
-            delivery,
-            f"{delivery.path} cannot be read: {unreadable[delivery.batch_id].strerror}",
-            "let crmdw read the file, and deliver it again",
-        )
+        delivery.batch_id: fault(delivery, error.cause, error.remedy)
         for delivery in deliveries
-        if delivery.batch_id in unreadable
+        if (error := unreadable.get(delivery.batch_id))
     }

@@ -12,11 +12,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.sources.compression import UnreadableFileError, opened
+
+Unreadable = dict[str, UnreadableFileError]
+"""batch_id -> why its file cannot be read to its end."""
+
 _CHUNK_BYTES = 8 << 20
+_HEAD_BYTES = 64 << 10
 _SCHEMA = pa.schema([("batch_id", pa.string()), ("row_number", pa.int64()), ("line", pa.string())])
 
 
-def read_lines(files: Iterable[tuple[str, Path]], codec: str, unreadable: dict[str, OSError]) -> pa.RecordBatchReader:
+def read_lines(files: Iterable[tuple[str, Path]], codec: str, unreadable: Unreadable) -> pa.RecordBatchReader:
     """Every line of every file as a stream of (batch_id, row_number from 1, line), in file order.
 
     A line ends at LF or CRLF and nowhere else, so that row numbers are those an editor shows. A byte that the codec
@@ -26,18 +32,18 @@ def read_lines(files: Iterable[tuple[str, Path]], codec: str, unreadable: dict[s
     return pa.RecordBatchReader.from_batches(_SCHEMA, _batches(files, codec, unreadable))
 
 
-def _batches(files: Iterable[tuple[str, Path]], codec: str, unreadable: dict[str, OSError]) -> Iterator[pa.RecordBatch]:
+def _batches(files: Iterable[tuple[str, Path]], codec: str, unreadable: Unreadable) -> Iterator[pa.RecordBatch]:
     for batch_id, path in files:
         try:
             yield from _batches_of(batch_id, path, codec)
-        except OSError as error:
+        except UnreadableFileError as error:
             unreadable[batch_id] = error
 
 
 def _batches_of(batch_id: str, path: Path, codec: str) -> Iterator[pa.RecordBatch]:
     row_number = 1
-    for text in _whole_lines(path, codec):
-        lines = pc.split_pattern(pa.array([text], pa.large_string()), "\n").values.cast(pa.string())
+    for text in whole_lines(path, codec):
+        lines = split_lines(text)
         numbers = pa.array(np.arange(row_number, row_number + len(lines)))
         yield pa.RecordBatch.from_arrays(
             [pa.repeat(pa.scalar(batch_id, pa.string()), len(lines)), numbers, lines], schema=_SCHEMA
@@ -45,13 +51,18 @@ def _batches_of(batch_id: str, path: Path, codec: str) -> Iterator[pa.RecordBatc
         row_number += len(lines)
 
 
-def _whole_lines(path: Path, codec: str) -> Iterator[str]:
+def first_line(path: Path, codec: str) -> str | None:
+    """The first line of a file, None where it has none; raises UnreadableFileError."""
+    return next((piece.split("\n", 1)[0] for piece in whole_lines(path, codec, _HEAD_BYTES)), None)
+
+
+def whole_lines(path: Path, codec: str, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[str]:
     """The text in pieces that end at the end of a line, without that last line end."""
     decoder = codecs.getincrementaldecoder(codec)(errors="replace")
     rest = ""
     is_first = True
-    with path.open("rb") as file:
-        while piece := file.read(_CHUNK_BYTES):
+    with opened(path) as file:
+        while piece := file.read(chunk_bytes):
             text = decoder.decode(piece)
             if is_first and text:
                 text, is_first = text.removeprefix("\ufeff"), False
@@ -69,3 +80,19 @@ def _whole_lines(path: Path, codec: str) -> Iterator[str]:
 def _composed(text: str) -> str:
     text = text.replace("\r\n", "\n").removesuffix("\r")
     return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def split_lines(text: str) -> pa.Array:
+    """The lines of a text that ends without a line end."""
+    return pc.split_pattern(pa.array([text], pa.large_string()), "\n").values.cast(pa.string())
+
+
+def decoded(values: pa.Array, codec: str) -> pa.Array:
+    """Bytes without a line end among them as text in NFC; what the codec cannot decode becomes U+FFFD in its own value.
+
+    `codec` must be one in which a line end is the byte 10 and nothing else has that byte.
+    """
+    joined = pc.binary_join(pa.ListArray.from_arrays([0, len(values)], values), b"\n")[0].as_py()
+    if joined.isascii():
+        return pc.cast(values, pa.string())
+    return split_lines(unicodedata.normalize("NFC", joined.decode(codec, errors="replace")))

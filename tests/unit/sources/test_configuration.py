@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import ExitCode, SourcesFileError
-from pipelines.sources.configuration import SourcesFile
+from pipelines.sources.configuration import Source, SourcesFile
+from pipelines.sources.deliveries import reading_hash
 from pipelines.sources.sources_file import load_sources_file
 
 RIGHT = """\
@@ -90,7 +91,7 @@ FAULTS = {
     "a misspelt word at the top": ("company:", "compny:", 2, ["unknown word; did you mean company?"]),
     "a misspelt word of a mapping": ("{constant: treat", "{constnt: treat", 24, ["did you mean constant?"]),
     "another version": ("version: 1", "version: 2", 1, ["version: Input should be 1"]),
-    "an unknown format": ("format: csv", "format: excel", 10, ["'csv', 'json_lines' or 'parquet'"]),
+    "an unknown format": ("format: csv", "format: xml", 10, ["'csv', 'fixed_width', 'json_lines', 'parquet', 'excel'"]),
     "an unknown feed": ("feed: branch__customers", "feed: branch__customer", 7, ["did you mean branch__customers?"]),
     "an unknown codec": ("codec: cp949", "codec: cp9490", 11, ["'cp9490' is no codec of Python", "cp949"]),
     "a bad system name": ("source_system: branch", "source_system: Branch 1", 8, ["source_system"]),
@@ -112,7 +113,7 @@ FAULTS = {
         "{constant: treatment}",
         "{constant: treatment, column: x}",
         24,
-        ["give exactly one of column, constant, columns, look_up; found ['column', 'constant']"],
+        ["give exactly one of column, constant, columns, multiply, row_number, look_up; found ['column', 'constant']"],
     ),
     "no kind of mapping": ("{constant: treatment}", '{format: "%Y"}', 24, ["found none"]),
     "a mapping that is none": ("{constant: treatment}", "[x]", 24, ["a mapping is the name of a column, or"]),
@@ -193,6 +194,80 @@ FAULTS = {
         13,
         ["cadence"],
     ),
+    "a word of another format": (
+        "    format: csv\n",
+        "    format: csv\n    sheet: 고객\n",
+        11,
+        ["sources.0.sheet: sheet is a word of excel, not of csv: remove it, or mend format"],
+    ),
+    "a table of a file that has none": (
+        "    format: parquet\n",
+        "    format: parquet\n    table: contacts\n",
+        21,
+        ["table is a word of sqlite, postgresql, not of parquet"],
+    ),
+    "a codec of what is no text": (
+        "    format: parquet\n",
+        "    format: parquet\n    codec: cp949\n",
+        21,
+        ["codec is a word of csv, fixed_width, json_lines, not of parquet"],
+    ),
+    "neither table nor query": ("format: parquet", "format: sqlite", 16, ["give either table (its name) or query"]),
+    "table and query": (
+        "    format: parquet\n",
+        "    format: sqlite\n    table: contacts\n    query: select 1\n",
+        21,
+        ["give either table (its name) or query"],
+    ),
+    "fixed width without fields": (
+        "format: csv",
+        "format: fixed_width",
+        7,
+        ["fixed_width needs fields: {name: [start"],
+    ),
+    "fixed width with names alone": (
+        "format: csv",
+        "format: fixed_width\n    fields: [고객번호, 구분]",
+        11,
+        ["fixed_width needs fields: {name: [start"],
+    ),
+    "fixed width in a codec of two bytes": (
+        "format: csv\n    codec: cp949",
+        "format: fixed_width\n    codec: utf-16\n    fields: {고객번호: [1, 8], 구분: [9, 1]}",
+        11,
+        ["fixed_width cannot be cut in utf-16"],
+    ),
+    "a field that starts before the line": (
+        "format: csv",
+        "format: fixed_width\n    fields: {고객번호: [0, 8], 구분: [9, 1]}",
+        11,
+        ["sources.0.fields: 고객번호: give [start, length] in bytes"],
+    ),
+    "a field without a length": (
+        "format: csv",
+        "format: fixed_width\n    fields: {고객번호: [1, 8], 구분: [9]}",
+        11,
+        ["구분: give [start, length] in bytes"],
+    ),
+    "fields that are none": ("format: csv", "format: csv\n    fields: 고객번호", 11, ["fields are names in the order"]),
+    "fields of CSV with places": (
+        "format: csv",
+        "format: csv\n    fields: {고객번호: [1, 8], 구분: [9, 1]}",
+        11,
+        ["csv needs fields: [name, ...]"],
+    ),
+    "a field twice": (
+        "format: csv",
+        "format: csv\n    fields: [고객번호, 구분, a, A]",
+        11,
+        ["a and A are one name"],
+    ),
+    "a mapped column that is no field": (
+        "format: csv",
+        "format: csv\n    fields: [고객번, 구분]",
+        15,
+        ["고객번호 is none of fields; did you mean 고객번?"],
+    ),
     "no YAML": ("  name: 한빛생활", "  name: [한빛생활", 4, ["not YAML"]),
     "a tab": ("    format: csv", "\tformat: csv", 10, ["not YAML"]),
 }
@@ -216,15 +291,55 @@ def test_a_fault_names_file_line_and_remedy(fault: str, tmp_path: Path) -> None:
     assert error.value.remedy
 
 
-@pytest.mark.parametrize("column", ["party..number", ".number", 'party."number"'])
+@pytest.mark.parametrize("column", ["party..number", ".number"])
 def test_a_path_that_leads_nowhere_is_a_fault(column: str, tmp_path: Path) -> None:
     text = RIGHT.replace("format: csv", "format: json_lines").replace("고객번호", f"'{column}'")
     with pytest.raises(SourcesFileError, match=r":14: .* is no path into JSON; write one such as party\.number"):
         load(tmp_path, text)
 
 
+def test_paths_that_differ_in_case_alone_are_a_fault(tmp_path: Path) -> None:
+    text = (
+        RIGHT.replace("format: csv", "format: json_lines")
+        .replace("고객번호", "no")
+        .replace("column: 구분", "column: No")
+    )
+    with pytest.raises(SourcesFileError, match=r":13: sources\.0\.columns: no and No are one name"):
+        load(tmp_path, text)
+
+
+FORMATS = {
+    'format: csv\n    delimiter: "\\t"\n    fields: [고객번호, 구분]': {
+        "delimiter": "\t",
+        "fields": ["고객번호", "구분"],
+    },
+    "format: fixed_width\n    header_lines: 1\n    fields: {고객번호: [1, 8], 구분: [9, 1]}": {
+        "header_lines": 1,
+        "fields": {"고객번호": (1, 8), "구분": (9, 1)},
+    },
+    "format: excel\n    sheet: 고객\n    header_row: 3": {"sheet": "고객", "header_row": 3},
+    "format: sqlite\n    table: customers": {"table": "customers"},
+    "format: sqlite\n    query: select * from customers": {"query": "select * from customers"},
+}
+
+
+@pytest.mark.parametrize("words", FORMATS, ids=lambda words: words.replace("\n    ", ", "))
+def test_each_format_has_its_words_and_changing_one_changes_the_reading(words: str, tmp_path: Path) -> None:
+    def read(words: str) -> Source:
+        text = RIGHT.replace("    codec: cp949\n", "").replace("format: csv", words)
+        return load(tmp_path, text).sources[0]
+
+    source = read(words)
+    assert source.model_dump(include=set(FORMATS[words])) == FORMATS[words]
+    changes = {"\\t": ";", "[1, 8]": "[1, 7]", "sheet: 고객": "sheet: 법인", "row: 3": "row: 4", "customers": "clients"}
+    of_this = [(old, new) for old, new in changes.items() if old in words]
+    assert of_this
+    for old, new in of_this:
+        assert reading_hash(read(words.replace(old, new))) != reading_hash(source)
+
+
 def test_all_faults_are_told_at_once_in_the_order_of_their_lines(tmp_path: Path) -> None:
-    text = RIGHT.replace("format: csv", "format: excel").replace("{constant: treatment}", "[x]").replace("KRW", "won")
+    text = RIGHT.replace("format: csv", "format: xml").replace("{constant: treatment}", "[x]").replace("KRW", "won")
     with pytest.raises(SourcesFileError) as error:
         load(tmp_path, text)
     lines = [int(message.split(":")[1]) for message in error.value.cause.splitlines()]
@@ -267,7 +382,7 @@ def test_a_wrong_sources_file_is_refused_before_anything_is_read(tmp_path: Path)
     inbox.mkdir(mode=0o000)
     try:
         with pytest.raises(SourcesFileError):
-            load(tmp_path, RIGHT.replace("format: csv", "format: excel"))
+            load(tmp_path, RIGHT.replace("format: csv", "format: xml"))
     finally:
         inbox.chmod(0o700)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["inbox", "sources.yml"]

@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from loading_home import Home
 
+from pipelines.load import Reload
 from pipelines.sources import text_lines
+from pipelines.sources.compression import UnreadableFileError
 
 CUSTOMERS = "branch__customers"
 TRANSACTIONS = "branch__transactions"
@@ -120,7 +122,7 @@ class TestParquet:
         assert '"amount":"1e3"' in found[0][1] and '"amount":8.0' in found[1][1]
         for path in paths:
             path.unlink()
-        assert books.load(TRANSACTIONS, reload=True).batches == 4
+        assert books.load(TRANSACTIONS, reload=Reload()).batches == 4
         assert books.rows(query) == expected
         assert books.rows(held) == found
 
@@ -152,13 +154,13 @@ def test_a_text_file_that_cannot_be_read_is_refused_alone(
     def failing(path: Path, codec: str):
         if path.name == "20240101.txt":
             yield "the first lines"
-            raise PermissionError(13, "Permission denied")
+            raise UnreadableFileError("it cannot be read: Permission denied", "let crmdw read the file")
         yield from whole_lines(path, codec)
 
     # Root may read every file, so the operating system's refusal is made here.
     monkeypatch.setattr(text_lines, "_whole_lines", failing)
     (reason,) = home.load(CUSTOMERS).refused
-    assert f"{home.inbox / '20240101.txt'} cannot be read: Permission denied. Remedy: " in reason
+    assert reason == "20240101.txt: it cannot be read: Permission denied. Remedy: let crmdw read the file"
     assert keys(home) == [("K2", None)]
     assert home.rows("select verdict, rows_read from ledger.loads order by delivery_date") == [
         ("refused", 0),

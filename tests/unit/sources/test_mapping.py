@@ -13,6 +13,7 @@ from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.ledger import create_tables
 from pipelines.sources.configuration import SourcesFile
+from pipelines.sources.json_lines_landing import with_paths
 from pipelines.sources.mapping import create_candidates, map_landing
 
 DELIVERY_DATE = date(2024, 5, 17)
@@ -39,8 +40,10 @@ def map_rows(home: Home) -> Map:
             }
         )
         with connected(home.settings, None) as gate:
-            gate.execute("create table batches (batch_id varchar, delivery_date date)")
-            gate.execute("insert into batches values ('one', ?), ('earlier', ?)", [DELIVERY_DATE, date(2024, 1, 1)])
+            gate.execute("create table batches (batch_id varchar, delivery_date date, part varchar)")
+            gate.execute(
+                "insert into batches values ('one', ?, ''), ('earlier', ?, '')", [DELIVERY_DATE, date(2024, 1, 1)]
+            )
             create_candidates(gate, feeds()[feed])
             gate.execute(
                 "create table landing as select 'one' as batch_id, row_number() over () as row_number, "
@@ -213,8 +216,41 @@ def test_a_key_into_another_feed_says_whose_numbering_it_uses(map_rows: Map) -> 
     assert map_rows("branch__customers", mapping, one("n", "1168010100"))[0]["area_system"] == "statistics"
 
 
+def test_excel_serials_count_days_since_1899_12_30(map_rows: Map) -> None:
+    column = {"column": "n", "format": "excel_serial"}
+    expected = {
+        "45292": date(2024, 1, 1),
+        "45292.0": date(2024, 1, 1),
+        "45292.99": date(2024, 1, 1),
+        "61": date(1900, 3, 1),
+        "2024-01-31": date(2024, 1, 31),  # beside serials, in a column of both
+    }
+    unreadable = ["60", "0", "-1", "2958466", "20240101", "1e300", "nan", "K1"]
+    rows = map_rows("branch__customers", {"birth_date": column}, one("n", *expected, *unreadable))
+    assert [row["birth_date"] for row in rows] == [*expected.values(), *[None] * len(unreadable)]
+    assert {row["unreadable_columns"] for row in rows[len(expected) :]} == {"birth_date"}
+    for landing, day in (("45292::bigint", 1), ("45292.75::double", 1), ("date '2024-01-02'", 2)):
+        (row,) = map_rows("branch__customers", {"birth_date": column}, f"select {landing} as n", format="excel")
+        assert row["birth_date"] == date(2024, 1, day), landing
+
+
+def test_an_excel_serial_with_a_fraction_is_a_local_time(map_rows: Map) -> None:
+    column = {"column": "n", "format": "excel_serial"}
+    landing = "select unnest([45292, 45292.5, 45292 + 10 / 24.0 + 10 / 1440.0, 0.5])::double as n"
+    rows = map_rows("call_center__calls", {"started_at": column}, landing, format="excel")
+    assert [row["started_at"] for row in rows] == [
+        datetime(2023, 12, 31, 15),
+        datetime(2024, 1, 1, 3),
+        datetime(2024, 1, 1, 1, 10),
+        None,
+    ]
+    assert rows[3]["unreadable_columns"] == "started_at"
+    (row,) = map_rows("call_center__calls", {"started_at": column}, "select timestamp '2024-01-01 12:00' as n")
+    assert row["started_at"] == datetime(2024, 1, 1, 3)
+
+
 def test_a_dotted_path_reaches_into_json(map_rows: Map, home: Home) -> None:
-    record = '{"party": {"number": "K1", "name": ""}, "born": "1990-01-31"}'
+    record = '{"party": [{"number": "K1", "name": ""}], "born": "1990-01-31"}'
     source = {
         "feed": "branch__customers",
         "source_system": "branch",
@@ -222,21 +258,18 @@ def test_a_dotted_path_reaches_into_json(map_rows: Map, home: Home) -> None:
         "delivery_date": DELIVERY_DATE,
         "format": "json_lines",
         "columns": {
-            "customer_key": "party.number",
-            "customer_name": "party.name",
-            "phone": "party.phone",
+            "customer_key": "party.0.number",
+            "customer_name": "party.0.name",
+            "phone": "party.1.phone",
             "birth_date": "born",
         },
     }
     parsed = SourcesFile.model_validate({"version": 1, "sources": [source]})
     with connected(home.settings, None) as gate:
-        gate.execute("create table batches as select 'one' as batch_id, date '2024-05-17' as delivery_date")
+        gate.execute("create table batches as select 'one' as batch_id, date '2024-05-17' as delivery_date, '' as part")
         create_candidates(gate, feeds()["branch__customers"])
-        gate.execute(
-            "create table landing as select 'one' as batch_id, 1 as row_number, null::varchar as _unparsed, "
-            "?::varchar as _record",
-            [record],
-        )
+        landed = "(select 'one' as batch_id, 1 as row_number, null::varchar as _unparsed, ?::varchar as _record)"
+        gate.execute("create table landing as " + with_paths(landed, parsed.sources[0].source_columns), [record])
         map_landing(gate, parsed.sources[0], parsed.company, home.settings)
         found = gate.execute("select customer_key, customer_name, phone, birth_date from candidates").fetchall()
     assert found == [("K1", None, None, date(1990, 1, 31))]
@@ -277,7 +310,7 @@ def test_a_look_up_takes_what_was_known_on_the_delivery_date(map_rows: Map, home
 def test_equal_rows_have_equal_hashes_and_others_have_not(map_rows: Map) -> None:
     mapping = {"customer_name": "a", "phone": "b"}
     landing = "select * from (values ('x', 'y'), (' x', 'y '), ('xy', ''), ('', 'xy'), (null, null)) as rows (a, b)"
-    hashes = [row["row_hash"] for row in map_rows("branch__customers", mapping, landing)]
+    hashes = [row["content_hash"] for row in map_rows("branch__customers", mapping, landing)]
     assert hashes[0] == hashes[1]
     assert len(set(hashes)) == 4
 

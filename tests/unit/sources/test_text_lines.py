@@ -70,10 +70,10 @@ def test_a_file_that_cannot_be_read_is_noted_and_the_next_one_follows(tmp_path: 
     right = tmp_path / "right.txt"
     right.write_text("a\nb\n")
     files = [("gone", tmp_path / "gone.txt"), ("a folder", tmp_path), ("right", right)]
-    unreadable: dict[str, OSError] = {}
+    unreadable: text_lines.Unreadable = {}
     rows = text_lines.read_lines(files, "utf-8", unreadable).read_all().to_pylist()
     assert [(row["batch_id"], row["line"]) for row in rows] == [("right", "a"), ("right", "b")]
-    assert {batch_id: type(error) for batch_id, error in unreadable.items()} == {
-        "gone": FileNotFoundError,
-        "a folder": IsADirectoryError,
+    assert {batch_id: error.cause for batch_id, error in unreadable.items()} == {
+        "gone": "it cannot be read: No such file or directory",
+        "a folder": "it cannot be read: Is a directory",
     }
