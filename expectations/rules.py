@@ -22,6 +22,22 @@ def rows_where(rule: str, condition: str, severity: FailureSeverity = FailureSev
     return gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, description=rule, severity=severity)
 
 
+def batches_where(
+    rule: str, condition: str, observed: str, limit: str, severity: FailureSeverity = FailureSeverity.CRITICAL
+) -> Expectation:
+    """The rule fails on each line of `judged_batches` for which `condition` is true.
+
+    `observed` and `limit` are SQL texts over the same line: what was found in the batch, and what the rule allows.
+    """
+    query = f"select batch_id, row_number from {{batch}} where {condition}"
+    return gxe.UnexpectedRowsExpectation(
+        unexpected_rows_query=query,
+        description=rule,
+        severity=severity,
+        meta={"observed": observed, "limit": limit},
+    )
+
+
 def table_where(rule: str, query: str) -> Expectation:
     """The rule fails where `query`, over the published table `{batch}` and its neighbours, returns a row."""
     return gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, description=rule)
@@ -44,12 +60,15 @@ _FREE_TEXT = "length({name}) > 60 or regexp_matches({name}, '[@\uff20]|" + r"\pN
 
 def _contract_rules(feed: Feed) -> list[Expectation]:
     key = ", ".join(feed.key)
+    same_key = " and ".join(f"rows.{name} is not distinct from repeated.{name}" for name in feed.key)
     rules: list[Expectation] = [
         rows_where("every character could be decoded", "is_undecodable"),
         rows_where("every value has its type", "unreadable_columns is not null"),
         gxe.UnexpectedRowsExpectation(
             unexpected_rows_query=(
-                f"select batch_id, row_number from {{batch}} qualify count(*) over (partition by batch_id, {key}) > 1"
+                "select rows.batch_id, rows.row_number from {batch} as rows inner join "
+                f"(select batch_id, {key} from {{batch}} group by all having count(*) > 1) as repeated "
+                f"on rows.batch_id = repeated.batch_id and {same_key}"
             ),
             description=f"{key} is unique in the delivery",
         ),
@@ -95,6 +114,15 @@ def _column_rules(column: Column) -> list[Expectation]:
     if column.not_after_delivery:
         limit = "delivery_ends_at" if column.data_type == "timestamp" else "delivery_date + 1"
         rules.append(rows_where(f"{name} is not after the delivery", f"{name} >= {limit}"))
+    if column.days_before_delivery is not None:
+        days = column.days_before_delivery
+        # A day is 24 hours of the company's zone here, because the zones that change their clocks change them back.
+        limit = (
+            f"delivery_ends_at - to_days({days + 1})" if column.data_type == "timestamp" else f"delivery_date - {days}"
+        )
+        rules.append(
+            rows_where(f"{name} is at most {days} days before the delivery", f"{name} < {limit}", severity=WARNING)
+        )
     return rules
 
 

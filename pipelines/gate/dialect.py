@@ -1,16 +1,35 @@
 """A SQLAlchemy dialect under which Great Expectations can read from DuckDB.
 
 Great Expectations closes its connection before it fetches, and DuckDB then has no rows left. Buffering each
-result as soon as it is there mends that through SQLAlchemy's public hooks.
+result as soon as it is there mends that through SQLAlchemy's public hooks. It connects once per metric too: each such
+connection is a cursor of the one that is lent to it, and sees the same tables, in memory or in a file.
 """
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
 
-from duckdb_sqlalchemy import Dialect, DuckDBExecutionContext
+import duckdb
+from duckdb_sqlalchemy import ConnectionWrapper, Dialect, DuckDBExecutionContext
 from sqlalchemy.dialects import registry
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 
-NAME = "duckdb_buffered"
+_NAME = "duckdb_buffered"
+_lent: dict[str, duckdb.DuckDBPyConnection] = {}
+_numbers = count()
+
+
+@contextmanager
+def lent(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """The URL under which SQLAlchemy finds `connection`, for as long as it is lent."""
+    name = str(next(_numbers))
+    _lent[name] = connection
+    try:
+        yield f"{_NAME}:///{name}"
+    finally:
+        del _lent[name]
 
 
 class _BufferedExecutionContext(DuckDBExecutionContext):
@@ -22,11 +41,19 @@ class _BufferedExecutionContext(DuckDBExecutionContext):
 
 
 class BufferedDuckDBDialect(Dialect):
-    """duckdb-sqlalchemy's dialect with every result read at once."""
+    """duckdb-sqlalchemy's dialect on a lent connection, with every result read at once."""
 
     name = "duckdb"
     supports_statement_cache = False
     execution_ctx_cls = _BufferedExecutionContext
 
+    def connect(self, *arguments: Any, **parameters: Any) -> Any:
+        connection = _lent[arguments[0] if arguments else parameters["database"]]
+        cursor = connection.cursor()
+        (catalog,) = connection.execute("select current_catalog()").fetchone() or ("",)
+        cursor.execute(f"use {catalog}")
+        cursor.execute("set TimeZone = 'UTC'")
+        return ConnectionWrapper(cursor)
 
-registry.register(NAME, __name__, "BufferedDuckDBDialect")
+
+registry.register(_NAME, __name__, "BufferedDuckDBDialect")

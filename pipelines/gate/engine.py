@@ -9,18 +9,16 @@ import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
+import duckdb
 import great_expectations as gx
 from great_expectations.data_context import EphemeralDataContext
 from great_expectations.data_context.types.base import ProgressBarsConfig
-from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from pipelines.errors import GateBrokenError
-from pipelines.gate.dialect import NAME as DIALECT
+from pipelines.gate.dialect import lent
 
 # SUMMARY without values: no personal data enters a result.
 _RESULT_FORMAT: dict[str, Any] = {
@@ -40,13 +38,16 @@ class Judgement:
     """What one expectation said of the whole table.
 
     `failing_rows` is a query of (batch_id, row_number, ...) over the judged table, None where it passed or where
-    failures are not traced to rows; `severity` is critical or warning.
+    failures are not traced to rows; `severity` is critical or warning. `observed` and `limit` are SQL texts over a line
+    of the judged table, where the rule is one over batches.
     """
 
     rule: str
     severity: str
     passed: bool
     failing_rows: str | None
+    observed: str | None = None
+    limit: str | None = None
 
 
 _numbers = count()
@@ -60,35 +61,41 @@ def _context() -> EphemeralDataContext:
     return context
 
 
-def judge(database: Path, table: str, suite: gx.ExpectationSuite) -> list[Judgement]:
+def judge(gate: duckdb.DuckDBPyConnection, table: str, suite: gx.ExpectationSuite) -> list[Judgement]:
     """One judgement per expectation of `suite` over `table`, which has batch_id and row_number, in the suite's order.
 
     Raises GateBrokenError where the engine itself failed on any expectation, because that is neither a pass nor a
     failure.
     """
-    return _judge(database, None, table, suite, read_only=False, result_format=_RESULT_FORMAT | _ROW_TRACING)
+    return _judge(gate, None, table, suite, result_format=_RESULT_FORMAT | _ROW_TRACING)
 
 
-def judge_published(database: Path, schema: str, table: str, suite: gx.ExpectationSuite) -> list[Judgement]:
-    """The same over a table of a published file, opened read-only; failures are not traced to rows."""
-    return _judge(database, schema, table, suite, read_only=True, result_format=_RESULT_FORMAT)
+def judge_published(
+    published: duckdb.DuckDBPyConnection, schema: str, table: str, suite: gx.ExpectationSuite
+) -> list[Judgement]:
+    """The same over a table of a published file; failures are not traced to rows."""
+    return _judge(published, schema, table, suite, result_format=_RESULT_FORMAT)
 
 
 def _judge(
-    database: Path,
+    database: duckdb.DuckDBPyConnection,
     schema: str | None,
     table: str,
     suite: gx.ExpectationSuite,
-    read_only: bool,
     result_format: dict[str, Any],
+) -> list[Judgement]:
+    with lent(database) as url:
+        return _judged(url, schema, table, suite, result_format)
+
+
+def _judged(
+    url: str, schema: str | None, table: str, suite: gx.ExpectationSuite, result_format: dict[str, Any]
 ) -> list[Judgement]:
     context = _context()
     # The context's stores refuse a name twice, and one process judges the same table of many files.
     name = f"{suite.name}-{next(_numbers)}"
-    url = f"{DIALECT}:///{quote(str(database))}"
-    arguments: dict[str, Any] = {"connect_args": {"read_only": read_only}, "poolclass": NullPool}
     # The type stub of add_sql does not know kwargs, which its documentation gives.
-    source = context.data_sources.add_sql(name, connection_string=url, kwargs=arguments)  # type: ignore[call-arg]
+    source = context.data_sources.add_sql(name, connection_string=url, kwargs={"poolclass": NullPool})  # type: ignore[call-arg]
     try:
         asset = source.add_table_asset(table, table_name=table, schema_name=schema)
     except ConnectionError as error:
@@ -98,9 +105,7 @@ def _judge(
         ) from error
     batch = asset.add_batch_definition_whole_table("all")
     copied = context.suites.add(gx.ExpectationSuite(name=name, expectations=_without_ids(suite)))
-    # GX opens the file once per metric. While one connection stays open the others are free; afterwards none is left.
-    with create_engine(url, **arguments).connect():
-        result = gx.ValidationDefinition(name=name, data=batch, suite=copied).run(result_format=result_format)
+    result = gx.ValidationDefinition(name=name, data=batch, suite=copied).run(result_format=result_format)
     is_traced = result_format.get("return_unexpected_index_query", False)
     found = {
         judgement.rule: judgement
@@ -132,7 +137,15 @@ def _judgement(outcome: Any, suite: str, table: str, is_traced: bool) -> Judgeme
                 f"suite {suite}: “{rule}” failed, but the engine does not tell on which rows",
                 f"write it in expectations/{suite}.py as a rule over rows",
             )
-    return Judgement(rule, str(configuration.severity.value), bool(outcome.success), failing_rows)
+    own = configuration.meta or {}
+    return Judgement(
+        rule,
+        str(configuration.severity.value),
+        bool(outcome.success),
+        failing_rows,
+        own.get("observed"),
+        own.get("limit"),
+    )
 
 
 def _raised(information: dict[str, Any] | None) -> bool:

@@ -1,16 +1,18 @@
 """What the suites say of the gathered rows: which rows are held back and why, and which batches are refused.
 
-Leaves `rules`, `failures`, `held` (rows to quarantine), `refusals` (batches) and their
-`reasons` in the gate's file.
+Leaves `rules` and `failures` (of rows), `held` (rows to quarantine), `batch_results`, `refusals` (batches) and their
+`reasons` in the gate.
 """
 
 import importlib
-from pathlib import Path
+
+import duckdb
 
 from pipelines.archive import fill_records
-from pipelines.connections import connected, insert_rows
+from pipelines.connections import insert_rows
 from pipelines.contracts import Feed
-from pipelines.gate.engine import judge
+from pipelines.gate.comparisons import compare_batches
+from pipelines.gate.engine import Judgement, judge
 from pipelines.settings import Settings
 
 # Why each refused batch was refused, for a person: how much is held back, and which rules by how many rows and where.
@@ -36,88 +38,107 @@ with failing as (
     group by batch_id
 )
 select
-    batches.batch_id,
-    coalesce(
-        batches.fault,
-        batches.rows_quarantined || ' of ' || batches.rows_read || ' rows are held back, and the contract tolerates '
-        || ceil(batches.tolerance * batches.rows_read)::bigint || '; it ' || told.causes
-        || '. Remedy: deliver it again with these rows mended; where rows fail alike, mend codec, format or columns of '
-        || 'this source in the sources file, and run again'
-    ) as reason,
-from batches
-left join told on batches.batch_id = told.batch_id
-where batches.batch_id in (select batch_id from refusals)
+    batch_id,
+    coalesce(any_value(batches.fault), string_agg(
+        case
+            when refusals.rule = 'no more rows are held back than the contract tolerates' then
+                batches.rows_quarantined || ' of ' || batches.rows_read || ' rows are held back, and the contract '
+                || 'tolerates ' || ceil(batches.tolerance * batches.rows_read)::bigint || '; it ' || told.causes
+                || '. Remedy: deliver it again with these rows mended; where rows fail alike, mend codec, format or '
+                || 'columns of this source in the sources file, and run again'
+            else
+                'fails “' || refusals.rule || '”: ' || refusals.observed || ', and the contract wants '
+                || refusals.limit_value || '. Remedy: deliver it again, whole; where it is whole, mend that rule of '
+                || 'the contract, and run again'
+        end,
+        '; ' order by refusals.rule
+    )) as reason,
+from refusals
+inner join batches using (batch_id)
+left join told using (batch_id)
+group by batch_id
 """
 
 
-def judge_candidates(settings: Settings, gate_file: Path, feed: Feed) -> None:
+def judge_candidates(settings: Settings, gate: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     """Have the feed's suite judge the rows and the batch suite the batches; fills the tables named above.
 
     Raises GateBrokenError where either could not judge.
     """
-    suite = importlib.import_module(f"expectations.{feed.name}").SUITE
-    # Nothing else has the file open while Great Expectations reads it through its own connection.
-    judgements = judge(gate_file, "gate_rows", suite)
-    with connected(settings, gate_file) as gate:
-        gate.execute("create table rules (rule varchar, severity varchar)")
-        insert_rows(
-            gate,
-            "insert into rules from rows",
-            ("rule", "severity"),
-            [(judgement.rule, judgement.severity) for judgement in judgements],
-        )
+    rows_suite = importlib.import_module(f"expectations.{feed.name}").SUITE
+    _hold_rows(gate, judge(gate, "gate_rows", rows_suite))
+    compare_batches(gate, settings, feed)
+    batches_suite = importlib.import_module("expectations.batches").suite(feed)
+    _refuse_batches(gate, judge(gate, "judged_batches", batches_suite))
+    fill_records(gate, settings, feed.name, "held")
+
+
+def _hold_rows(gate: duckdb.DuckDBPyConnection, judgements: list[Judgement]) -> None:
+    gate.execute("create table rules (rule varchar, severity varchar)")
+    insert_rows(
+        gate,
+        "insert into rules from rows",
+        ("rule", "severity"),
+        [(judgement.rule, judgement.severity) for judgement in judgements],
+    )
+    gate.execute(
+        "create table failures as select batch_id, row_number, 'unparsable line: ' || unparsed as rule, "
+        "'critical' as severity from numbered where unparsed is not null and decision is distinct from 'discard'"
+    )
+    for judgement in judgements:
+        if judgement.failing_rows:
+            gate.execute(
+                f"insert into failures select batch_id, row_number, ?, ? from ({judgement.failing_rows}) as failing",
+                [judgement.rule, judgement.severity],
+            )
+    gate.execute(
+        """
+        create table held as
+        select
+            failures.batch_id,
+            failures.row_number,
+            string_agg(
+                failures.rule || case when failures.rule = 'every value has its type'
+                    then ' (' || numbered.unreadable_columns || ')' else '' end,
+                '; ' order by failures.rule
+            ) as reasons,
+            any_value(numbered.record) as record,
+        from failures
+        inner join numbered
+            on failures.batch_id = numbered.batch_id and failures.row_number = numbered.row_number
+        where failures.severity = 'critical'
+        group by failures.batch_id, failures.row_number;
+        update batches set rows_quarantined = counted.rows_quarantined
+        from (select batch_id, count(*) as rows_quarantined from held group by batch_id) as counted
+        where batches.batch_id = counted.batch_id;
+        """
+    )
+
+
+def _refuse_batches(gate: duckdb.DuckDBPyConnection, judgements: list[Judgement]) -> None:
+    gate.execute(
+        "create table batch_results (batch_id varchar, rule varchar, severity varchar, is_failed boolean, "
+        "observed varchar, limit_value varchar)"
+    )
+    for judgement in judgements:
+        failing = judgement.failing_rows or "select null as batch_id"
         gate.execute(
-            "create table failures as select batch_id, row_number, 'unparsable line: ' || unparsed as rule, "
-            "'critical' as severity from numbered where unparsed is not null"
+            "insert into batch_results "
+            f"select batch_id, ?, ?, coalesce(batch_id in (select batch_id from ({failing}) as failing), false), "
+            f"{judgement.observed}, {judgement.limit} from judged_batches",
+            [judgement.rule, judgement.severity],
         )
-        for judgement in judgements:
-            if judgement.failing_rows:
-                gate.execute(
-                    "insert into failures select batch_id, row_number, ?, ? "
-                    f"from ({judgement.failing_rows}) as failing",
-                    [judgement.rule, judgement.severity],
-                )
-        gate.execute(
-            """
-            create table held as
-            select
-                failures.batch_id,
-                failures.row_number,
-                string_agg(
-                    failures.rule || case when failures.rule = 'every value has its type'
-                        then ' (' || numbered.unreadable_columns || ')' else '' end,
-                    '; ' order by failures.rule
-                ) as reasons,
-                any_value(numbered.record) as record,
-            from failures
-            inner join numbered
-                on failures.batch_id = numbered.batch_id and failures.row_number = numbered.row_number
-            where failures.severity = 'critical'
-            group by failures.batch_id, failures.row_number;
-            update batches set rows_quarantined = counted.rows_quarantined
-            from (select batch_id, count(*) as rows_quarantined from held group by batch_id) as counted
-            where batches.batch_id = counted.batch_id;
-            """
-        )
-    batch_suite = importlib.import_module("expectations.batches").SUITE
-    batch_judgements = judge(gate_file, "batches", batch_suite)
-    with connected(settings, gate_file) as gate:
-        gate.execute("create table refusals (batch_id varchar, rule varchar)")
-        for judgement in batch_judgements:
-            gate.execute("insert into rules values (?, ?)", [judgement.rule, judgement.severity])
-            if judgement.failing_rows:
-                gate.execute(
-                    f"insert into refusals select batch_id, ? from ({judgement.failing_rows}) as failing",
-                    [judgement.rule],
-                )
-        gate.execute(_REASONS)
-        gate.execute(
-            """
-            insert into held
-            select numbered.batch_id, numbered.row_number, 'the whole batch was refused', numbered.record
-            from numbered
-            anti join held on numbered.batch_id = held.batch_id and numbered.row_number = held.row_number
-            where numbered.batch_id in (select batch_id from refusals) and not numbered.is_duplicate
-            """
-        )
-        fill_records(gate, settings, feed.name, "held")
+    gate.execute(
+        "create table refusals as "
+        "select batch_id, rule, observed, limit_value from batch_results where is_failed and severity = 'critical'"
+    )
+    gate.execute(_REASONS)
+    gate.execute(
+        """
+        insert into held
+        select numbered.batch_id, numbered.row_number, 'the whole batch was refused', numbered.record
+        from numbered
+        anti join held on numbered.batch_id = held.batch_id and numbered.row_number = held.row_number
+        where numbered.batch_id in (select batch_id from refusals) and not numbered.is_duplicate
+        """
+    )

@@ -1,5 +1,6 @@
 """The engine tells a pass from a failure from its own breakdown, and traces every failing row."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -13,9 +14,8 @@ from pipelines.gate.engine import Judgement, judge, judge_published
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> Path:
-    path = tmp_path / "gate.duckdb"
-    with duckdb.connect(str(path)) as connection:
+def rows() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
         connection.execute(
             """
             create table gate_rows as select * from (values
@@ -25,18 +25,15 @@ def rows(tmp_path: Path) -> Path:
             create table core.words as select word, number from gate_rows;
             """
         )
-    return path
+        yield connection
 
 
 def suite_of(*rules: gxe.Expectation) -> gx.ExpectationSuite:
     return gx.ExpectationSuite(name="a_suite", expectations=list(rules))
 
 
-def traced(path: Path, judgement: Judgement) -> set[tuple[str, int]]:
-    with duckdb.connect(str(path)) as connection:
-        return set(
-            connection.execute(f"select batch_id, row_number from ({judgement.failing_rows}) as failing").fetchall()
-        )
+def traced(rows: duckdb.DuckDBPyConnection, judgement: Judgement) -> set[tuple[str, int]]:
+    return set(rows.execute(f"select batch_id, row_number from ({judgement.failing_rows}) as failing").fetchall())
 
 
 def between(**settings: object) -> gxe.Expectation:
@@ -47,7 +44,7 @@ def one_of(**settings: object) -> gxe.Expectation:
     return gxe.ExpectColumnValuesToBeInSet(description="one of", severity="warning", **settings)
 
 
-def test_judgements_come_in_the_suites_order_with_their_severities(rows: Path) -> None:
+def test_judgements_come_in_the_suites_order_with_their_severities(rows: duckdb.DuckDBPyConnection) -> None:
     rules = [
         rows_where("first", "number > 9"),
         one_of(column="word", value_set=["x"]),
@@ -74,38 +71,37 @@ def test_judgements_come_in_the_suites_order_with_their_severities(rows: Path) -
     ],
 )
 def test_quotes_colons_percents_and_patterns_in_a_rule_mean_what_they_say(
-    condition: str, expected: set[tuple[str, int]], rows: Path
+    condition: str, expected: set[tuple[str, int]], rows: duckdb.DuckDBPyConnection
 ) -> None:
     (judgement,) = judge(rows, "gate_rows", suite_of(rows_where("a rule", condition)))
     assert not judgement.passed
     assert traced(rows, judgement) == expected
 
 
-def test_an_allowed_value_may_hold_a_quote_and_null_is_no_value(rows: Path) -> None:
+def test_an_allowed_value_may_hold_a_quote_and_null_is_no_value(rows: duckdb.DuckDBPyConnection) -> None:
     (judgement,) = judge(rows, "gate_rows", suite_of(one_of(column="word", value_set=["it's", "50%", "10:30"])))
     assert traced(rows, judgement) == {("two", 2)}
 
 
-def test_a_missing_value_is_neither_inside_nor_outside_a_range(rows: Path) -> None:
+def test_a_missing_value_is_neither_inside_nor_outside_a_range(rows: duckdb.DuckDBPyConnection) -> None:
     (judgement,) = judge(rows, "gate_rows", suite_of(between(column="number", max_value=2)))
     assert traced(rows, judgement) == {("two", 1)}
 
 
-def test_a_failure_that_cannot_be_traced_to_rows_keeps_the_gate_closed(rows: Path) -> None:
+def test_a_failure_that_cannot_be_traced_to_rows_keeps_the_gate_closed(rows: duckdb.DuckDBPyConnection) -> None:
     rule = gxe.ExpectTableRowCountToEqual(value=3, description="three rows", severity="critical")
     with pytest.raises(GateBrokenError, match="does not tell on which rows"):
         judge(rows, "gate_rows", suite_of(rule))
 
 
-def test_all_failing_rows_are_traced_however_many_there_are(tmp_path: Path) -> None:
-    path = tmp_path / "gate.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        connection.execute(
+def test_all_failing_rows_are_traced_however_many_there_are() -> None:
+    with duckdb.connect() as rows:
+        rows.execute(
             "create table gate_rows as select 'batch ' || i % 7 as batch_id, i as row_number, i as number "
             "from range(30000) as numbers (i)"
         )
-    (judgement,) = judge(path, "gate_rows", suite_of(between(column="number", max_value=9999)))
-    assert len(traced(path, judgement)) == 20000
+        (judgement,) = judge(rows, "gate_rows", suite_of(between(column="number", max_value=9999)))
+        assert len(traced(rows, judgement)) == 20000
 
 
 @pytest.mark.parametrize(
@@ -121,7 +117,7 @@ def test_all_failing_rows_are_traced_however_many_there_are(tmp_path: Path) -> N
     ],
     ids=lambda rule: str(rule.description),
 )
-def test_an_engine_error_keeps_the_gate_closed(broken: gxe.Expectation, rows: Path) -> None:
+def test_an_engine_error_keeps_the_gate_closed(broken: gxe.Expectation, rows: duckdb.DuckDBPyConnection) -> None:
     sound = rows_where("a sound rule", "number > 9")
     with pytest.raises(GateBrokenError) as error:
         judge(rows, "gate_rows", suite_of(sound, broken))
@@ -130,24 +126,31 @@ def test_an_engine_error_keeps_the_gate_closed(broken: gxe.Expectation, rows: Pa
     assert "expectations/a_suite.py" in error.value.remedy
 
 
-def test_a_table_that_is_not_there_keeps_the_gate_closed(rows: Path) -> None:
+def test_a_table_that_is_not_there_keeps_the_gate_closed(rows: duckdb.DuckDBPyConnection) -> None:
     with pytest.raises(GateBrokenError):
         judge(rows, "absent", suite_of(rows_where("a rule", "number > 9")))
 
 
-def test_a_published_file_is_judged_without_being_written(rows: Path) -> None:
-    rows.chmod(0o444)
-    before = rows.stat().st_mtime_ns
+def test_a_published_file_is_judged_without_being_written(rows: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    path = tmp_path / "crm.duckdb"
+    rows.execute(f"attach '{path}' as published")
+    rows.execute("create schema published.core; create table published.core.words as from core.words; detach published")
+    path.chmod(0o444)
+    before = path.stat().st_mtime_ns
     rule = gxe.ExpectColumnValuesToBeBetween(
         column="number", min_value=2, description="at least 2", severity="critical"
     )
-    (judgement,) = judge_published(rows, "core", "words", suite_of(rule))
+    with duckdb.connect(str(path), read_only=True) as published:
+        (judgement,) = judge_published(published, "core", "words", suite_of(rule))
     assert not judgement.passed
-    assert rows.stat().st_mtime_ns == before
+    assert path.stat().st_mtime_ns == before
 
 
-def test_the_judged_file_is_free_afterwards(rows: Path) -> None:
-    judge(rows, "gate_rows", suite_of(rows_where("a rule", "number > 9")))
-    # Another configuration, and another file in this one's place, would both be refused if a connection were left.
-    with duckdb.connect(str(rows), config={"threads": 1}) as connection:
+def test_what_was_lent_is_given_back(tmp_path: Path) -> None:
+    path = str(tmp_path / "judged.duckdb")
+    with duckdb.connect(path) as lender:
+        lender.execute("create table gate_rows as select 'one' as batch_id, 1 as row_number, 1 as number")
+        judge(lender, "gate_rows", suite_of(rows_where("a rule", "number > 9")))
+    # Another configuration would be refused if a connection were left.
+    with duckdb.connect(path, config={"threads": 1}) as connection:
         connection.execute("create table afterwards (number integer)")

@@ -1,0 +1,32 @@
+"""The commands under `crmdw quality`."""
+
+import webbrowser
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.settings import Settings
+
+app = typer.Typer(help="How far the loaded data can be trusted.", no_args_is_help=True)
+
+
+@app.command(epilog="Example: [cyan]crmdw quality report --open[/cyan]")
+def report(
+    out: Annotated[Path | None, typer.Option(help="Where to write; default: reports/quality.html in the home.")] = None,
+    opened: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    today: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The day it is taken to be; default: today, in the zone."),
+    ] = None,
+) -> None:
+    """Write one HTML page: what came, what is missing, which rules failed and what is held back. Changes nothing."""
+    from pipelines.quality.report import write_report  # noqa: PLC0415
+    from pipelines.state import instant_of  # noqa: PLC0415
+
+    settings = Settings.from_environment()
+    path = write_report(settings, instant_of(settings, today), out.expanduser().resolve() if out else None)
+    typer.echo(f"Quality report: {path}")
+    if opened:
+        webbrowser.open(path.as_uri())
