@@ -13,7 +13,7 @@ export DO_NOT_TRACK := 1
 export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup demo demo-real test lint format bench ui lock clean
+.PHONY: help setup demo demo-real test chaos lint format bench ui lock clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ demo-real: $(VENV)/.data-installed ## The same job on the real Complete Journey 
 
 test: $(VENV)/.data-installed ## Pass the tests
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+chaos: $(VENV)/.data-installed ## Damage 1,000 files, kill 200 loads and 20 runs (CHAOS_SEED=2: others)
+	CHAOS_SCALE=10 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/chaos
 
 lint: setup ## Check style, types and SQL
 	$(BIN)/ruff check .

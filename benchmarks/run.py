@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from rich.console import Console
-from scenarios import SCENARIOS
+from scenarios import LONG, SCENARIOS
 
 _MEGABYTE = 1 << 20
 
@@ -18,7 +18,10 @@ def main() -> None:
     """Run the chosen scenarios in a temporary folder and print their figures as they come."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--only", action="append", choices=SCENARIOS, help="this scenario instead of all; may be repeated"
+        "--only",
+        action="append",
+        choices=SCENARIOS,
+        help="this scenario instead of all but the long ones; may be repeated",
     )
     parser.add_argument("--runs", type=int, default=1, help="how many runs a median is taken of; default 1")
     options = parser.parse_args()
@@ -26,7 +29,7 @@ def main() -> None:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1024 * _MEGABYTE)
     console.print(f"{len(os.sched_getaffinity(0))} cores, {memory:.0f} GB; load average {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="crm-warehouse-bench-") as folder:
-        for name in options.only or SCENARIOS:
+        for name in options.only or [name for name in SCENARIOS if name not in LONG]:
             console.print(f"\n[bold]{name}[/bold]")
             for figure in SCENARIOS[name](Path(folder), options.runs):
                 target = f"target {figure.target}" if figure.target else ""

@@ -3,6 +3,7 @@
 Targets are printed beside the figures and never asserted: time depends on the machine.
 """
 
+import shutil
 import statistics
 import sys
 from collections.abc import Callable, Iterator
@@ -87,9 +88,27 @@ def complete_journey(work: Path, runs: int) -> Iterator[Figure]:
     yield Figure("tables of equal content", _agreement(home / "published" / "crm.duckdb", out))
 
 
+def million_customers(work: Path, runs: int) -> Iterator[Figure]:
+    """Simulate 1,000,000 customers with 20,000,000 transactions and all that goes with them: once, it is long."""
+    home = work / "million_customers"
+    done = _crmdw(home, "simulate", "--customers", "1000000", "--start", "2023-01-01", "--end", "2024-03-31")
+    totals = duckdb.read_parquet(str(home / "truth" / "totals.parquet"))
+    counts = totals.aggregate("sum(row_count) filter (feed = 'branch__transactions'), sum(row_count), sum(file_count)")
+    row = counts.fetchone()
+    assert row is not None
+    yield Figure("simulate 1,000,000 customers", f"{done.seconds:.0f} s", "240 s")
+    yield from _cost(done, target="4 GB")
+    for name, count in zip(("transactions", "rows", "files"), row, strict=True):
+        yield Figure(f"  {name}", f"{count:,}")
+    # Five gigabytes that nothing after it needs.
+    shutil.rmtree(home)
+
+
 SCENARIOS: dict[str, Callable[[Path, int], Iterator[Figure]]] = {
-    scenario.__name__: scenario for scenario in (nothing_new, small_day, demo, complete_journey)
+    scenario.__name__: scenario for scenario in (nothing_new, small_day, demo, complete_journey, million_customers)
 }
+# Minutes and gigabytes: only when asked for.
+LONG = {million_customers.__name__}
 
 
 def _built_home(work: Path) -> Path:

@@ -11,8 +11,13 @@ import duckdb
 
 from pipelines.connections import identifier, literal
 from pipelines.settings import Settings
-from pipelines.sources.landing_table import create_empty_landing
+from pipelines.sources.configuration import Source
+from pipelines.sources.deliveries import Delivery
+from pipelines.sources.json_lines_landing import with_paths
+from pipelines.sources.landing_table import Landed, create_empty_landing, landed_name
 from pipelines.sources.parquet_landing import parquet_schema
+
+_ASIDE = "replaced-"
 
 
 def store_landing(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str) -> None:
@@ -23,26 +28,59 @@ def store_landing(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str
     target = settings.archive / feed
     target.mkdir(parents=True, exist_ok=True)
     for folder in sorted(staging.glob("batch_id=*")):
-        if (target / folder.name).exists():
-            (target / folder.name).rename(staging / f"replaced-{folder.name}")
-        folder.rename(target / folder.name)
+        _put(folder, target / folder.name)
     shutil.rmtree(staging, ignore_errors=True)
 
 
-def land_from_archive(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str, batches: list[str]) -> None:
-    """Create the table `landing` from the archived `batches`, of which those of typed files are of one schema.
+def _put(folder: Path, place: Path) -> None:
+    """Move a batch's new folder into its place; what recover_archive finds at any instant between is one of the two."""
+    if place.exists():
+        aside = place.with_name(_ASIDE + place.name)
+        shutil.rmtree(aside, ignore_errors=True)
+        manifest = place / "manifest.json"
+        if manifest.exists():
+            shutil.copy2(manifest, folder)
+        place.rename(aside)
+        folder.rename(place)
+        shutil.rmtree(aside)
+    else:
+        folder.rename(place)
 
-    A batch without rows has no file and adds none.
+
+def recover_archive(settings: Settings, feed: str) -> None:
+    """Finish what a killed process left half done: a batch that was put aside comes back where nothing replaced it."""
+    for aside in sorted((settings.archive / feed).glob(f"{_ASIDE}batch_id=*")):
+        place = aside.with_name(aside.name.removeprefix(_ASIDE))
+        if place.exists():
+            shutil.rmtree(aside)
+        else:
+            aside.rename(place)
+
+
+def land_from_archive(
+    gate: duckdb.DuckDBPyConnection, settings: Settings, source: Source, deliveries: list[Delivery]
+) -> Landed:
+    """Create the table `landing` from archived deliveries of one source, of which all but text files are of one schema.
+
+    A batch without rows has no file and adds none. A path into JSON that was mapped only later is read from the record.
     """
     gate.execute("drop table if exists landing")
-    if files := archived_files(settings, feed, batches):
-        gate.execute(
-            "create table landing as select batch_id::varchar as batch_id, * exclude (batch_id) "
+    if files := archived_files(settings, source.feed, [delivery.batch_id for delivery in deliveries]):
+        archived = gate.sql(
+            "select batch_id::varchar as batch_id, * exclude (batch_id) "
             "from read_parquet(?, union_by_name = true, hive_partitioning = true, hive_types_autocast = false)",
-            [files],
+            params=[files],
         )
+        new = [path for path in source.source_columns if landed_name(path) not in archived.columns]
+        if source.format == "json_lines" and new:
+            archived = archived.query("archived", with_paths("archived", new))
+        archived.create("landing")
     else:
         create_empty_landing(gate)
+    return Landed(
+        {delivery.batch_id: delivery.fault for delivery in deliveries if delivery.fault},
+        {delivery.batch_id: delivery.source_columns for delivery in deliveries if delivery.source_columns},
+    )
 
 
 def fill_records(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str, table: str) -> None:

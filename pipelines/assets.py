@@ -25,15 +25,20 @@ from dagster import (
     multi_asset,
 )
 
+from pipelines.backfill import feeds_done, note_done
 from pipelines.completeness import assess
 from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
+from pipelines.decisions import export_state
 from pipelines.ledger import conservation, create_tables, current_loads
-from pipelines.load import DateRange, load_feed
+from pipelines.load import load_feed
+from pipelines.manifest import require_warehouse
 from pipelines.progress import report
 from pipelines.publish import audit_candidate, audited_tables, build_candidate, publish_candidate
+from pipelines.quality.freshness import freshness
+from pipelines.raw import FailedRule, LoadResult
 from pipelines.resources import Home
-from pipelines.run_tags import dates_to_reload, instant
+from pipelines.run_tags import BACKFILL, instant, reload_of
 from pipelines.settings import Settings
 from pipelines.sources.sources_file import load_sources_file
 
@@ -44,7 +49,9 @@ CANDIDATE = AssetKey(["published", "candidate"])
 PUBLISHED = AssetKey(["published", "crm"])
 DELIVERIES = AssetKey("deliveries")
 COMPANY = AssetKey(["ledger", "company"])
-LEDGER = [COMPANY, AssetKey(["ledger", "loads"]), AssetKey(["ledger", "shortfalls"])]
+SHORTFALLS = AssetKey(["ledger", "shortfalls"])
+GATE_RESULTS = AssetKey(["ledger", "gate_results"])
+LEDGER = [COMPANY, AssetKey(["ledger", "loads"]), SHORTFALLS, GATE_RESULTS]
 
 
 def delivery_days(settings: Settings) -> DailyPartitionsDefinition:
@@ -67,8 +74,10 @@ def deliveries_asset(settings: Settings) -> AssetsDefinition:
         group_name="load",
     )
     def deliveries(context: AssetExecutionContext, home: Home) -> MaterializeResult:
+        require_warehouse(home.settings)
         with connected(home.settings, home.settings.warehouse) as warehouse:
             create_tables(warehouse)
+            export_state(warehouse, home.settings)
             counts = conservation(warehouse)
         return MaterializeResult(metadata={f"{name} before": count for name, count in counts.items()})
 
@@ -102,16 +111,21 @@ def feed_asset(feed: Feed) -> AssetsDefinition:
     )
     def load(context: AssetExecutionContext, home: Home) -> Iterator[MaterializeResult | AssetCheckResult]:
         report(feed.name, "looking for deliveries")
-        dates = dates_to_reload(context.run.tags)
-        result = load_feed(
-            home.settings,
-            home.sources_file,
-            feed.name,
-            context.run_id,
-            dates or DateRange(),
-            reload=dates is not None,
-            progress=lambda message: report(feed.name, message),
-        )
+        backfill = context.run.tags.get(BACKFILL, "")
+        if feed.name in feeds_done(home.settings, backfill):
+            result = LoadResult(feed.name)
+        else:
+            result = load_feed(
+                home.settings,
+                home.sources_file,
+                feed.name,
+                context.run_id,
+                reload_of(context.run.tags),
+                progress=lambda message: report(feed.name, message),
+                today=home.sources_file.company.business_day(instant(context.run.tags)),
+            )
+            if backfill:
+                note_done(home.settings, backfill, feed.name)
         counts = {f"rows {name}": count for name, count in result.counts.items()}
         yield MaterializeResult(asset_key=key, metadata={"batches": result.batches, **counts})
         yield AssetCheckResult(
@@ -122,12 +136,23 @@ def feed_asset(feed: Feed) -> AssetsDefinition:
             metadata={
                 "batches": result.batches,
                 **counts,
-                **{f"rows failing: {rule}": count for rule, count in result.failures.items()},
+                "failed rules": MetadataValue.md(_failed_rules(result.failures)),
                 "refused": MetadataValue.md("\n".join(f"- {reason}" for reason in result.refused) or "none"),
             },
         )
 
     return load
+
+
+def _failed_rules(failures: list[FailedRule]) -> str:
+    """A table in Markdown, the rules that hold back first."""
+    if not failures:
+        return "none"
+    lines = ["| rule | means | batches | last observed | limit |", "|---|---|---|---|---|"]
+    for failed in failures:
+        means = "holds back" if failed.severity == "critical" else "warns"
+        lines.append(f"| {failed.rule} | {means} | {failed.batches} | {failed.observed} | {failed.limit} |")
+    return "\n".join(lines)
 
 
 def ledger_asset() -> AssetsDefinition:
@@ -147,18 +172,22 @@ def ledger_asset() -> AssetsDefinition:
                 ("company", "Time zone, currency and the last day with all required feeds loaded."),
                 ("loads", "One line per batch, with counts that add up."),
                 ("shortfalls", "One line per delivery that is overdue or refused."),
+                ("gate_results", "One line per batch and rule: what was observed, and what the rule allows."),
             )
         ],
         check_specs=[
             AssetCheckSpec("required_deliveries", asset=COMPANY, blocking=True),
             AssetCheckSpec("conservation", asset=AssetKey(["ledger", "loads"]), blocking=True),
+            AssetCheckSpec("freshness", asset=SHORTFALLS, description="Last delivery, due time and delay per feed."),
         ],
     )
     def ledger(context: AssetExecutionContext, home: Home) -> Iterator[MaterializeResult | AssetCheckResult]:
         report("ledger", "checking that nothing required is missing")
         sources_file = home.sources_file
+        now = instant(context.run.tags)
         with connected(home.settings, home.settings.warehouse) as warehouse:
-            state = assess(sources_file, current_loads(warehouse), instant(context.run.tags))
+            loads = current_loads(warehouse)
+            state = assess(sources_file, loads, now)
             warehouse.execute("delete from ledger.company")
             warehouse.execute(
                 "insert into ledger.company values (?, ?, ?)",
@@ -173,9 +202,8 @@ def ledger_asset() -> AssetsDefinition:
             counts = conservation(warehouse)
         yield MaterializeResult(asset_key=COMPANY, metadata={"complete date": str(state.complete_date)})
         yield MaterializeResult(asset_key=AssetKey(["ledger", "loads"]), metadata=counts)
-        yield MaterializeResult(
-            asset_key=AssetKey(["ledger", "shortfalls"]), metadata={"shortfalls": len(state.shortfalls)}
-        )
+        yield MaterializeResult(asset_key=SHORTFALLS, metadata={"shortfalls": len(state.shortfalls)})
+        yield MaterializeResult(asset_key=GATE_RESULTS)
         yield AssetCheckResult(
             asset_key=AssetKey(["ledger", "loads"]),
             check_name="conservation",
@@ -189,6 +217,17 @@ def ledger_asset() -> AssetsDefinition:
             metadata={
                 "missing or refused": "\n".join(state.required) or "none",
                 "optional, missing or refused": "\n".join(state.optional) or "none",
+            },
+        )
+        lines = freshness(sources_file, loads, now)
+        yield AssetCheckResult(
+            asset_key=SHORTFALLS,
+            check_name="freshness",
+            passed=not any(line.overdue for line in lines),
+            severity=AssetCheckSeverity.WARN,
+            metadata={
+                "deliveries overdue": sum(len(line.overdue) for line in lines),
+                **{f"{line.source_system} {line.feed}": line.text for line in lines},
             },
         )
 

@@ -6,19 +6,18 @@ Dagster and Great Expectations are imported by the commands that need them only,
 import itertools
 import os
 import sys
-import time
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
+from pipelines import repair_commands
+from pipelines.command_frame import Day, Today, Wait, console, errors, writing_command
 from pipelines.errors import EXIT_CODE_MEANINGS, LockedError, UsageError, WarehouseError
-from pipelines.lock import writing
-from pipelines.progress_display import ProgressDisplay, Show, counted
+from pipelines.progress_display import ProgressDisplay
+from pipelines.quality.command import app as quality
 from pipelines.settings import Settings
 
 _EXIT_CODES = "\n\n".join(f"{code.value}  {meaning}" for code, meaning in EXIT_CODE_MEANINGS.items())
@@ -32,18 +31,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-# Where nobody looks at a terminal, tables have the room that their columns need.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-errors = Console(stderr=True, highlight=False)
-
-Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
-Wait = Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for another command to end.")]
-Today = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d"], help="The day it is taken to be, to tell what is overdue; default: today, in the zone."
-    ),
-]
+app.add_typer(quality, name="quality")
+app.add_typer(repair_commands.app, name="quarantine")
+app.command(epilog="Example: [cyan]crmdw retract branch__transactions 2024-01-15 --reason 'sent twice'[/cyan]")(
+    repair_commands.retract
+)
+app.command(epilog="Example: [cyan]crmdw rebuild --yes[/cyan]")(repair_commands.rebuild)
 
 
 @app.callback()
@@ -74,7 +67,10 @@ def init() -> None:
         console.print(f"  {command(settings, name)}", soft_wrap=True, markup=False)
 
 
-@app.command(epilog="Example: [cyan]crmdw simulate --customers 500 --start 2024-01-01 --end 2024-03-31[/cyan]")
+@app.command(
+    epilog="Example: [cyan]crmdw simulate --customers 500 --start 2024-01-01 --end 2024-03-31[/cyan]\n\n"
+    "20,000,000 transactions: [cyan]crmdw simulate --customers 1000000 --start 2023-01-01 --end 2024-03-31[/cyan]"
+)
 def simulate(
     customers: Annotated[int, typer.Option(min=10, help="How many customers the company has at the end.")] = 5000,
     start: Day = datetime(2023, 1, 1),
@@ -103,27 +99,21 @@ def simulate(
 @app.command(epilog="Example: [cyan]crmdw run --wait 600[/cyan]")
 def run(wait: Wait = 0, today: Today = None) -> None:
     """Load what has arrived, gate it, build the marts, audit and publish. Does nothing where nothing is new."""
-    from pipelines.home import prepare  # noqa: PLC0415
+    from pipelines.run_tags import tags_to_load  # noqa: PLC0415
     from pipelines.state import look  # noqa: PLC0415
     from pipelines.summary import show_idle  # noqa: PLC0415
 
-    settings = Settings.from_environment()
-    started = time.monotonic()
-    with writing(settings, "crmdw run", wait):
-        now = _now(settings, today)
-        state = look(settings, now)
+    with writing_command("run", wait, today) as command:
+        state = look(command.settings, command.now)
+        for text in state.arrivals.unreadable:
+            errors.print(escape(text), soft_wrap=True)
         if state.is_idle or state.is_empty:
             if state.is_published and state.completeness.is_complete:
-                _show_summary(settings, started)
-            show_idle(console, settings, state)
+                command.show_summary()
+            show_idle(console, command.settings, state)
             return
-        with ProgressDisplay(errors) as show:
-            show("start", f"{len(state.arrivals.to_load):,} deliveries have arrived")
-            prepare(settings)
-            from pipelines.run_tags import tags_to_load  # noqa: PLC0415
-
-            _run_job(settings, tags_to_load(state.sources_file, state.delivery_days, now), show)
-        _show_summary(settings, started)
+        tags = tags_to_load(state.sources_file, state.delivery_days, command.now)
+        command.run_job(tags, f"{len(state.arrivals.to_load):,} deliveries have arrived")
 
 
 @app.command(
@@ -133,60 +123,58 @@ def backfill(
     first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First delivery date.")],
     last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last delivery date.")],
     feed: Annotated[str | None, typer.Option(help="One feed only; default: all.")] = None,
+    restart: Annotated[bool, typer.Option(help="Load feeds again that an interrupted backfill has done.")] = False,
     wait: Wait = 0,
     today: Today = None,
 ) -> None:
-    """Load a range of delivery dates again, by today's mapping and gates, then build, audit and publish."""
-    from pipelines.contracts import feeds  # noqa: PLC0415
-    from pipelines.home import prepare  # noqa: PLC0415
+    """Load a range of delivery dates again, by today's mapping and gates, then build, audit and publish.
 
-    settings = Settings.from_environment()
-    started = time.monotonic()
+    The same command goes on where it was interrupted, with the feeds not yet done.
+    """
+    from pipelines.backfill import backfill_key, feeds_done, forget  # noqa: PLC0415
+    from pipelines.contracts import feeds  # noqa: PLC0415
+    from pipelines.run_tags import tags_to_backfill  # noqa: PLC0415
+    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
+
     if last < first:
         raise UsageError(f"--to {last:%Y-%m-%d} is before --from {first:%Y-%m-%d}", "give a range in order")
     if feed not in (None, *feeds()):
         raise UsageError(f"--feed {feed}: there is no such feed", f"give one of {', '.join(feeds())}")
-    with writing(settings, "crmdw backfill", wait):
-        now = _now(settings, today)
-        prepare(settings)
-        with ProgressDisplay(errors) as show:
-            show("start", f"{first:%Y-%m-%d} to {last:%Y-%m-%d}")
-            from pipelines.run_tags import tags_to_backfill  # noqa: PLC0415
-            from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
-
-            tags = tags_to_backfill(load_sources_file(settings.sources_file), first.date(), last.date(), feed, now)
-            _run_job(settings, tags, show)
-        _show_summary(settings, started)
+    with writing_command("backfill", wait, today) as command:
+        sources_file = load_sources_file(command.settings.sources_file)
+        if restart:
+            forget(command.settings)
+        key = backfill_key(command.settings, first.date(), last.date(), feed)
+        if done := feeds_done(command.settings, key):
+            text = f"Going on after an interruption; done already: {', '.join(done)} (--restart loads them again)"
+            console.print(text, soft_wrap=True)
+        tags = tags_to_backfill(sources_file, first.date(), last.date(), feed, command.now, key)
+        command.run_job(tags, f"{first:%Y-%m-%d} to {last:%Y-%m-%d}")
+        forget(command.settings)
 
 
 @app.command(epilog="Example: [cyan]crmdw publish[/cyan]")
 def publish(wait: Wait = 0, today: Today = None) -> None:
     """Build the marts from what is loaded, audit and publish; nothing new is read."""
-    from pipelines.home import prepare  # noqa: PLC0415
+    from pipelines.manifest import require_warehouse  # noqa: PLC0415
+    from pipelines.run_tags import tags_to_publish  # noqa: PLC0415
 
-    settings = Settings.from_environment()
-    started = time.monotonic()
-    if not settings.warehouse.exists():
-        raise UsageError(f"{settings.warehouse}: nothing has been loaded yet", "run `crmdw run` first")
-    with writing(settings, "crmdw publish", wait):
-        now = _now(settings, today)
-        prepare(settings)
-        with ProgressDisplay(errors) as show:
-            from pipelines.run_tags import tags_to_publish  # noqa: PLC0415
-
-            _run_job(settings, tags_to_publish(now), show, load=False)
-        _show_summary(settings, started)
+    with writing_command("publish", wait, today) as command:
+        require_warehouse(command.settings)
+        if not command.settings.warehouse.exists():
+            raise UsageError(f"{command.settings.warehouse}: nothing has been loaded yet", "run `crmdw run` first")
+        command.run_job(tags_to_publish(command.now), "from what is loaded", load=False)
 
 
 @app.command(epilog="Example: [cyan]crmdw status[/cyan]")
 def status(today: Today = None) -> None:
     """Show what is loaded per feed, what waits in the inbox, and what is refused or overdue. Changes nothing."""
-    from pipelines.state import look  # noqa: PLC0415
+    from pipelines.state import instant_of, look  # noqa: PLC0415
     from pipelines.summary import show_status  # noqa: PLC0415
 
     settings = Settings.from_environment()
     try:
-        state = look(settings, _now(settings, today))
+        state = look(settings, instant_of(settings, today))
     except LockedError as error:
         errors.print(f"{escape(error.cause)}; ask again when it has ended", soft_wrap=True)
         raise typer.Exit(error.exit_code) from None
@@ -260,36 +248,6 @@ def _options_first(arguments: list[str]) -> list[str]:
         else:
             rest.append(argument)
     return first + rest
-
-
-def _now(settings: Settings, today: datetime | None) -> datetime:
-    """The instant the command stands for: now, or the end of the day it is told to take for today."""
-    if today is None:
-        return datetime.now(UTC)
-    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
-
-    zone = ZoneInfo(load_sources_file(settings.sources_file).company.time_zone)
-    return datetime.combine(today.date(), datetime.max.time(), zone)
-
-
-def _run_job(settings: Settings, tags: dict[str, str], show: Show, load: bool = True) -> None:
-    show("start", "starting Dagster")
-    from pipelines.progress import listen  # noqa: PLC0415
-    from pipelines.run import run_job, step_names  # noqa: PLC0415
-
-    listen(counted(show, step_names(load)))
-    run_job(settings, tags, load)
-
-
-def _show_summary(settings: Settings, started: float) -> None:
-    """Show the summary; what was published stays published where it cannot be shown."""
-    from pipelines.summary import show_summary  # noqa: PLC0415
-
-    try:
-        show_summary(console, settings, time.monotonic() - started)
-    except Exception as error:
-        text = f"{settings.published_file} is published; the summary cannot be shown: {error}"
-        errors.print(escape(text), soft_wrap=True)
 
 
 if __name__ == "__main__":

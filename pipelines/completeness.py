@@ -100,11 +100,18 @@ def _complete_date(required: list[tuple[Source, set[date]]]) -> date | None:
     return None if found and found < min(starts, default=found) else found
 
 
+def due_at(source: Source, day: date, zone: ZoneInfo) -> datetime:
+    """The instant at which the delivery dated `day` is due; a monthly one, named by its first day, after its last."""
+    if source.terms.cadence == "monthly":
+        day = (day.replace(day=1) + 31 * _DAY).replace(day=1) - _DAY
+    return datetime.combine(day + _DAY, source.terms.due, zone)
+
+
 def _overdue(source: Source, day: date) -> Shortfall:
     what = {"monthly": f"the month of {day}", "on_change": f"any day since {day}"}.get(source.terms.cadence, str(day))
     text = (
         f"{source.source_system} {source.feed}: the delivery for {what} is overdue "
-        f"(due {source.terms.due:%H:%M} the day after); expected as {source.path}"
+        f"(due {source.terms.due:%H:%M} the day after); expected as {source.place}"
     )
     return Shortfall(source.feed, source.source_system, day, "overdue", source.terms.required, text)
 

@@ -2,8 +2,8 @@
 
 import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -43,13 +43,43 @@ def connected(settings: Settings, path: Path | None, read_only: bool = False) ->
         connection.close()
 
 
+@contextmanager
+def attached(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """`connection` with the warehouse as its current database, for writing; raises LockedError as `connected` does.
+
+    What it had before stays there under its own catalog's name.
+    """
+    (before,) = connection.execute("select current_catalog()").fetchone() or ("memory",)
+    statement = f"attach {literal(settings.warehouse)} as warehouse"
+    _retried(lambda: connection.execute(statement))
+    try:
+        connection.execute("use warehouse")
+        yield connection
+    except BaseException:
+        # What was begun is not to be committed by whoever closes the connection.
+        with suppress(duckdb.Error):
+            connection.execute("rollback")
+        raise
+    finally:
+        connection.execute(f"use {identifier(before)}")
+        connection.execute("detach warehouse")
+
+
 def _opened(
     path: str, read_only: bool, limits: dict[str, str | bool | int | float | list[str]]
 ) -> duckdb.DuckDBPyConnection:
-    last = time.monotonic() + (0 if read_only else _RETRY_SECONDS)
+    patience = 0 if read_only else _RETRY_SECONDS
+    return _retried(lambda: duckdb.connect(path, read_only=read_only, config=limits), patience)
+
+
+def _retried(
+    opening: Callable[[], duckdb.DuckDBPyConnection], patience: float = _RETRY_SECONDS
+) -> duckdb.DuckDBPyConnection:
+    """What `opening` opens, tried for `patience` seconds while another process has the file open."""
+    last = time.monotonic() + patience
     while True:
         try:
-            return duckdb.connect(path, read_only=read_only, config=limits)
+            return opening()
         except duckdb.IOException as error:
             locked = locked_error(str(error))
             if not locked:

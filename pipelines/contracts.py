@@ -18,9 +18,14 @@ SYSTEM_COLUMNS = {
     "batch_id": "varchar",
     "delivery_date": "date",
     "row_number": "bigint",
-    "row_hash": "varchar",
 }
 """The columns that stand before the contract's in every raw table, with their types."""
+
+SNAPSHOT_COLUMNS = {"row_hash": "varchar"}
+"""The column that only snapshots have: rows of two deliveries are compared by it."""
+
+Kind = Literal["key", "code", "amount", "name", "contact", "free_text"]
+"""What a column holds, as far as masking asks; the last three are text of or about a person."""
 
 
 class _Strict(BaseModel):
@@ -35,6 +40,22 @@ class DeliveryTerms(_Strict):
     required: bool
 
 
+class Volume(_Strict):
+    """How far a delivery's size may be from what the feed's own history makes expected."""
+
+    least_share: float = Field(default=0.6, ge=0, le=1)
+    most_times: float = Field(default=3, ge=1)
+    severity: Literal["warning", "critical"] = "warning"
+
+
+class Revenue(_Strict):
+    """Which column is an amount of revenue, which names its currency, and of which rows: column -> its values."""
+
+    amount: str
+    currency: str
+    when: dict[str, list[str]]
+
+
 class Column(_Strict):
     """One column of a contract; `data_type` is the type it has in the raw table."""
 
@@ -47,8 +68,10 @@ class Column(_Strict):
     maximum: float | str | None = None
     references: str | None = None
     private: bool = False
+    holds: Literal["name", "contact", "free_text"] | None = None
     code: bool = False
     not_after_delivery: bool = False
+    days_before_delivery: int | None = Field(default=None, ge=0)
 
     @property
     def companion(self) -> str | None:
@@ -69,7 +92,9 @@ class Feed(_Strict):
     codec: str
     tolerance: float = Field(ge=0, le=1)
     tolerance_reason: str
+    volume: Volume = Volume()
     fills: list[str] = Field(min_length=1)
+    revenue: Revenue | None = None
     columns: list[Column]
 
     @property
@@ -85,9 +110,20 @@ class Feed(_Strict):
         """The other feeds that this feed's keys point to."""
         return {column.references for column in self.columns if column.references} - {self.name}
 
+    def kind_of(self, name: str) -> Kind | None:
+        """What the column or companion `name` holds; None is a date, or the name of a thing."""
+        column = self.columns_by_name.get(name)
+        if column is None or name in self.key or column.references or name.endswith("_key"):
+            return "key"
+        if column.code or column.values:
+            return "code"
+        return "amount" if column.data_type.startswith(("integer", "decimal")) else column.holds
+
     def raw_columns(self) -> dict[str, str]:
         """Name -> type of every column of the raw table, in order."""
         columns = dict(SYSTEM_COLUMNS)
+        if self.brings == "snapshot":
+            columns |= SNAPSHOT_COLUMNS
         for column in self.columns:
             columns[column.name] = column.data_type
             if column.companion:

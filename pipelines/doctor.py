@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
-from pipelines.errors import LockedError, WarehouseError
+from pipelines.errors import DatabaseError, LockedError, WarehouseError
 from pipelines.lock import looking
 from pipelines.settings import Settings
+from pipelines.sources.configuration import Source
 from pipelines.sources.path_pattern import PathPattern
+from pipelines.sources.postgresql import column_types, rows_without_watermark, session
 from pipelines.sources.sources_file import load_sources_file
 
 _LOW_DISK_MEGABYTES = 1024
@@ -64,6 +66,19 @@ def _published(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _database(source: Source) -> Finding:
+    named = f"{source.feed} from {source.source_system}: {source.place}"
+    try:
+        with session(source) as cursor:
+            columns = column_types(cursor, source)
+            is_blind = rows_without_watermark(cursor, source)
+    except DatabaseError as error:
+        return Finding(False, error.cause, error.remedy)
+    if is_blind:
+        return Finding(False, f"{named}: rows without {source.watermark} are never read", "fill it in the database")
+    return Finding(True, f"{named} has the mapped columns among its {len(columns)}")
+
+
 def _sources(settings: Settings) -> Iterator[Finding]:
     try:
         sources_file = load_sources_file(settings.sources_file)
@@ -72,6 +87,9 @@ def _sources(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding(True, f"{settings.sources_file}: {len(sources_file.sources)} sources")
     for source in sources_file.sources:
+        if source.connection:
+            yield _database(source)
+            continue
         found = sum(1 for _ in PathPattern(source.path).files(sources_file.folder))
         text = f"{source.feed} from {source.source_system}: {found:,} files fit {source.path}"
         is_good = found > 0 or not source.terms.required

@@ -62,6 +62,16 @@ class IncompleteError(WarehouseError):
     exit_code = ExitCode.INCOMPLETE
 
 
+class DatabaseError(WarehouseError):
+    """A source's database refused what was asked of it; its deliveries count as not delivered."""
+
+    exit_code = ExitCode.INCOMPLETE
+
+
+class DatabaseUnreachableError(DatabaseError):
+    """There is no connection to a source's database."""
+
+
 class GateBrokenError(WarehouseError):
     """The gate's engine failed, which is neither a pass nor a failure: the gate stays closed."""
 

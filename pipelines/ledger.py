@@ -10,14 +10,19 @@ from datetime import date, datetime
 
 import duckdb
 
+from pipelines import decisions
 from pipelines.connections import identifier
 from pipelines.contracts import feeds
+from pipelines.errors import WarehouseError
 
 COUNTS = ("read", "loaded", "quarantined", "duplicate", "unchanged", "blocked")
 """Conservation: the first is the sum of the others, in every batch; the table itself refuses anything else."""
 
 Slot = tuple[str, str, date, str]
 """Source system, feed, delivery date and part: the place of one delivery."""
+
+_VERSION = 2
+"""Goes up when the meaning of the tables changes; that their columns changed is seen without it."""
 
 _TABLES = """
 create schema if not exists raw;
@@ -34,15 +39,20 @@ create table if not exists ledger.loads (
     file_hash varchar not null,
     reading_hash varchar not null,
     fault varchar,
+    source_columns varchar,
     rows_read bigint not null,
     rows_loaded bigint not null,
     rows_quarantined bigint not null,
     rows_duplicate bigint not null,
     rows_unchanged bigint not null,
     rows_blocked bigint not null,
+    rows_fixed bigint not null,
+    values_masked bigint not null,
     verdict varchar not null check (verdict in ('loaded', 'refused')),
     reason varchar,
     is_current boolean not null,
+    is_stale boolean not null,
+    is_retracted boolean not null,
     superseded_by varchar,
     run_id varchar not null,
     loaded_at timestamp not null,
@@ -62,10 +72,13 @@ create table if not exists ledger.files (
 create table if not exists ledger.gate_results (
     batch_id varchar not null,
     feed varchar not null,
+    suite varchar not null,
     expectation varchar not null,
     severity varchar not null,
     verdict varchar not null,
-    rows_failed bigint not null
+    rows_failed bigint not null,
+    observed varchar not null,
+    limit_value varchar not null
 );
 create table if not exists ledger.company (
     time_zone varchar not null,
@@ -91,7 +104,13 @@ create table if not exists quarantine.rows (
     batch_id varchar not null,
     row_number bigint not null,
     reasons varchar not null,
-    record varchar
+    record varchar,
+    held_amount decimal(18, 2),
+    held_currency varchar,
+    status varchar not null check (status in ('open', 'fixed', 'discarded'))
+);
+create table if not exists ledger.version (
+    version integer not null
 );
 """
 
@@ -100,7 +119,9 @@ create table if not exists quarantine.rows (
 class Load:
     """One line of the ledger that is in force: the batch of its slot that was loaded last, or refused since.
 
-    `reading_hash` is of the source's entry it was read by, `fault` why its file could not be read as a whole.
+    `reading_hash` is of the source's entry it was read by, `fault` why its file could not be read as a whole, and
+    `source_columns` what columns the source itself had (see `pipelines/sources/landing_table.py`). A stale one
+    is to be loaded again, because somebody decided about its rows or withdrew what they were compared with.
     """
 
     load_number: int
@@ -113,10 +134,13 @@ class Load:
     file_hash: str
     reading_hash: str
     fault: str | None
+    source_columns: str | None
     rows_read: int
     verdict: str
     reason: str | None
     loaded_at: datetime
+    values_masked: int
+    is_stale: bool
 
     @property
     def slot(self) -> Slot:
@@ -127,21 +151,73 @@ class Load:
 class Known:
     """What the ledger knows: the lines in force by number, and the files that were read.
 
-    `files` maps (feed, system, path) to (size, modification time in nanoseconds, batch).
+    `files` maps (feed, system, path) to (size, modification time in nanoseconds, batch); `retracted` are the batches
+    that were withdrawn on purpose.
     """
 
     loads: list[Load] = field(default_factory=list)
     files: dict[tuple[str, str, str], tuple[int, int, str]] = field(default_factory=dict)
+    retracted: frozenset[str] = frozenset()
 
 
 def create_tables(warehouse: duckdb.DuckDBPyConnection) -> None:
-    """Create what is missing of the ledger, the quarantine and every feed's raw table, all or nothing."""
+    """Create what is missing of the ledger, the quarantine, the decisions and every feed's raw table, all or nothing.
+
+    Raises WarehouseError where a table is there in another shape.
+    """
+    if is_created(warehouse):
+        check_tables(warehouse)
     warehouse.execute("begin transaction")
-    warehouse.execute(_TABLES)
+    warehouse.execute(_definitions())
+    if not _version(warehouse):
+        warehouse.execute("insert into ledger.version values (?)", [_VERSION])
+    warehouse.execute("commit")
+
+
+def check_tables(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """Raise WarehouseError where a table has not the columns of today: another version of the project made it."""
+    with duckdb.connect() as empty:
+        empty.execute(_definitions())
+        wanted = _columns(empty)
+    found = _columns(warehouse)
+    changed = [table for table, columns in wanted.items() if found.get(table, columns) != columns]
+    if changed or _version(warehouse) != _VERSION:
+        raise WarehouseError(
+            "the warehouse was made by another version of the project"
+            + (f": other columns in {', '.join(changed)}" if changed else ""),
+            "run `crmdw rebuild`, which makes it anew from the archive and the decisions",
+        )
+
+
+def _definitions() -> str:
+    raw = []
     for feed in feeds().values():
         columns = ", ".join(f"{identifier(name)} {data_type}" for name, data_type in feed.raw_columns().items())
-        warehouse.execute(f"create table if not exists {identifier('raw', feed.name)} ({columns})")
-    warehouse.execute("commit")
+        raw.append(f"create table if not exists {identifier('raw', feed.name)} ({columns});")
+    return _TABLES + decisions.TABLES + "\n".join(raw)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, str]]]:
+    """Table -> (name, type) of its columns in order."""
+    rows = connection.execute(
+        """
+        select schema_name || '.' || table_name, list((column_name, data_type) order by column_index)
+        from duckdb_columns()
+        where not internal and schema_name in ('raw', 'ledger', 'quarantine', 'state')
+        group by all
+        order by all
+        """
+    ).fetchall()
+    return dict(rows)
+
+
+def _version(warehouse: duckdb.DuckDBPyConnection) -> int | None:
+    """The version of the tables that are there, None where they tell none."""
+    there = warehouse.execute(
+        "select count(*) from duckdb_tables() where schema_name = 'ledger' and table_name = 'version'"
+    ).fetchone()
+    row = warehouse.execute("select max(version) from ledger.version").fetchone() if there and there[0] else None
+    return row[0] if row else None
 
 
 def is_created(warehouse: duckdb.DuckDBPyConnection) -> bool:
@@ -156,7 +232,7 @@ def current_loads(warehouse: duckdb.DuckDBPyConnection, feed: str | None = None)
         """
         select
             load_number, batch_id, source_system, feed, delivery_date, part, file, file_hash, reading_hash, fault,
-            rows_read, verdict, reason, loaded_at
+            source_columns, rows_read, verdict, reason, loaded_at, values_masked, is_stale
         from ledger.loads
         where is_current and ($feed is null or feed = $feed)
         order by feed, delivery_date, source_system, part, load_number
@@ -169,7 +245,14 @@ def current_loads(warehouse: duckdb.DuckDBPyConnection, feed: str | None = None)
 def known(warehouse: duckdb.DuckDBPyConnection, feed: str | None = None) -> Known:
     """What the ledger knows of one feed or of all."""
     rows = warehouse.execute("from ledger.files where $feed is null or feed = $feed", {"feed": feed}).fetchall()
-    return Known(current_loads(warehouse, feed), {tuple(row[:3]): tuple(row[3:]) for row in rows})
+    retracted = warehouse.execute(
+        f"select batch_id from ({decisions.in_force()}) where row_number is null and kind = 'retract'"
+    ).fetchall()
+    return Known(
+        current_loads(warehouse, feed),
+        {tuple(row[:3]): tuple(row[3:]) for row in rows},
+        frozenset(batch_id for (batch_id,) in retracted),
+    )
 
 
 def conservation(warehouse: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -189,7 +272,8 @@ def state_hash(
 
     `company` is (time zone, currency); `shortfalls` are the optional ones as (feed, system, delivery date, kind).
     """
-    numbers = warehouse.execute("select load_number from ledger.loads where is_current order by all").fetchall()
+    lines = "select load_number, is_stale from ledger.loads where is_current order by all"
+    numbers = warehouse.execute(lines).fetchall()
     return hashlib.md5(repr((numbers, company, sorted(shortfalls))).encode()).hexdigest()
 
 

@@ -4,28 +4,33 @@ Between these steps the warehouse is closed, so that nothing waits for a long ga
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import accumulate
-from pathlib import Path
 
+import duckdb
+
+from pipelines.archive import recover_archive
 from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
+from pipelines.errors import DatabaseError
 from pipelines.gate.candidates import gather_candidates
-from pipelines.ledger import Known, Load, create_tables, known
+from pipelines.ledger import Known, Load, known
 from pipelines.raw import LoadResult, remember_files, write_gated
 from pipelines.settings import Settings
+from pipelines.shortage import telling_shortage
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.deliveries import Arrivals, Delivery, archived_deliveries, find_arrivals
+from pipelines.sources.keyed_hash import require_hash_key
 
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class DateRange:
-    """Delivery dates from `first` to `last`, both included; None is open."""
+class Reload:
+    """What is loaded again although it is known: delivery dates from `first` to `last`, both included; None is open."""
 
     first: date | None = None
     last: date | None = None
@@ -40,61 +45,102 @@ def load_feed(
     sources_file: SourcesFile,
     feed_name: str,
     run_id: str,
-    dates: DateRange = DateRange(),
-    reload: bool = False,
+    reload: Reload | None = None,
     progress: Progress = lambda message: None,
+    today: date | None = None,
 ) -> LoadResult:
-    """Load what is new or changed of a feed; with `reload`, everything dated within `dates` again.
+    """Load what is new or changed of a feed, or with `reload` all of that again. The ledger's tables have to be there.
 
+    `today` is the business day it is taken to be: databases are read up to the day before, and without it not at all.
     Raises GateBrokenError where the gate could not judge; then nothing of this feed is written.
     """
     feed = feeds()[feed_name]
+    require_hash_key(sources_file.sources)
     with connected(settings, settings.warehouse) as warehouse:
-        create_tables(warehouse)
         ledger = known(warehouse)
-    arrivals = find_arrivals(ledger, sources_file, feed_name, dates.first, dates.last, reload)
-    deliveries = _work(ledger, arrivals, sources_file, feed, dates, reload)
+    dates = reload or Reload()
+    arrivals = find_arrivals(ledger, sources_file, feed_name, dates.first, dates.last, reload is not None, today)
     if arrivals.touched:
         with connected(settings, settings.warehouse) as warehouse:
             remember_files(warehouse, arrivals.touched)
-    if not deliveries:
-        return LoadResult(feed_name, refused=arrivals.unreadable)
-    gate_file = settings.scratch / f"gate-{feed_name}.duckdb"
-    _remove(gate_file)
+    deliveries = _work(ledger, arrivals, sources_file, feed, reload)
     try:
+        result = load_deliveries(settings, sources_file, feed, deliveries, run_id, progress)
+        return replace(result, refused=arrivals.unreadable + result.refused)
+    except DatabaseError as error:
+        # The database went away between look and reading: its days are not delivered, and the other feeds are loaded.
+        return LoadResult(feed_name, refused=[*arrivals.unreadable, f"{error.cause}. Remedy: {error.remedy}"])
+
+
+def load_stale(
+    settings: Settings,
+    sources_file: SourcesFile,
+    feed_name: str,
+    run_id: str,
+    progress: Progress = lambda message: None,
+) -> LoadResult:
+    """Load again, from the archive, what a decision or another load has made stale; no source is looked at."""
+    with connected(settings, settings.warehouse, read_only=True) as warehouse:
+        ledger = known(warehouse)
+    deliveries = _work(ledger, Arrivals(), sources_file, feeds()[feed_name], None)
+    return load_deliveries(settings, sources_file, feeds()[feed_name], deliveries, run_id, progress)
+
+
+def load_deliveries(
+    settings: Settings,
+    sources_file: SourcesFile,
+    feed: Feed,
+    deliveries: list[Delivery],
+    run_id: str,
+    progress: Progress = lambda message: None,
+) -> LoadResult:
+    """Load these deliveries of a feed, of which no two are of one slot; raises as load_feed does."""
+    if not deliveries:
+        return LoadResult(feed.name)
+    with telling_shortage(settings, f"{feed.name} cannot be loaded"), _gate(settings) as gate:
+        recover_archive(settings, feed.name)
         progress(f"reading {len(deliveries)} deliveries")
-        with connected(settings, gate_file) as gate:
-            deliveries = gather_candidates(gate, settings, feed, deliveries, sources_file.company)
+        deliveries = gather_candidates(gate, settings, feed, deliveries, sources_file.company)
         if not deliveries:
-            return LoadResult(feed_name, refused=arrivals.unreadable)
+            return LoadResult(feed.name)
         progress(f"gating {len(deliveries)} deliveries")
         from pipelines.gate.verdicts import judge_candidates  # noqa: PLC0415 (Great Expectations takes seconds)
 
-        judge_candidates(settings, gate_file, feed)
+        judge_candidates(settings, gate, feed)
         progress("writing")
-        result = write_gated(settings, gate_file, feed, deliveries, run_id)
-        return replace(result, refused=arrivals.unreadable + result.refused)
-    finally:
-        _remove(gate_file)
+        return write_gated(settings, gate, feed, deliveries, run_id)
+
+
+@contextmanager
+def _gate(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory for what is judged; what exceeds the limit is spilled into the home's scratch folder.
+
+    In memory DuckDB neither compresses nor logs, which for rows that live for seconds is most of the work.
+    """
+    with connected(settings, None) as gate:
+        gate.execute("attach ':memory:' as gate")
+        gate.execute("use gate")
+        gate.execute("set preserve_insertion_order = false")
+        yield gate
 
 
 def _work(
-    ledger: Known, arrivals: Arrivals, sources_file: SourcesFile, feed: Feed, dates: DateRange, reload: bool
+    ledger: Known, arrivals: Arrivals, sources_file: SourcesFile, feed: Feed, reload: Reload | None
 ) -> list[Delivery]:
     """What is to be loaded, in order: what arrived, and what depends on it and is read again from the archive."""
     deliveries = {delivery.slot: delivery for delivery in arrivals.to_load}
     own = [load for load in ledger.loads if load.feed == feed.name]
-    again = _with_stale_look_ups(ledger, sources_file, feed)
+    again = [*_with_stale_look_ups(ledger, sources_file, feed), *(load for load in own if load.is_stale)]
     if reload:
         # A source file that is gone is replayed.
-        again += [load for load in own if dates.includes(load.delivery_date)]
-    if feed.brings == "snapshot" and (deliveries or reload):
+        again += [load for load in own if reload.includes(load.delivery_date)]
+    if feed.brings == "snapshot" and (deliveries or again):
         # What is unchanged depends on the snapshot before: a late one makes the later ones be compared anew.
         days = [delivery.delivery_date for delivery in deliveries.values()] + [load.delivery_date for load in again]
         first = min(days, default=date.max)
         again += [load for load in own if load.delivery_date >= first]
     # A refused batch is read again only by whoever asks for it: nothing that arrived makes it better.
-    in_question = again if reload else [load for load in again if load.verdict == "loaded"]
+    in_question = again if reload else [load for load in again if load.verdict == "loaded" or load.is_stale]
     for delivery in archived_deliveries(ledger, sources_file, in_question):
         deliveries.setdefault(delivery.slot, delivery)
     return sorted(deliveries.values(), key=lambda d: (d.delivery_date, d.source.source_system, d.part))
@@ -119,9 +165,3 @@ def _with_stale_look_ups(ledger: Known, sources_file: SourcesFile, feed: Feed) -
         for load in ledger.loads
         if load.feed == feed.name and newest_until[bisect_right(days, load.delivery_date)] > load.load_number
     ]
-
-
-def _remove(database: Path) -> None:
-    for path in (database, database.with_name(database.name + ".wal")):
-        with suppress(FileNotFoundError):
-            path.unlink()

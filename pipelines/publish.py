@@ -3,7 +3,6 @@
 Readers never open the warehouse, and a failure at any point leaves the published file as it was.
 """
 
-import errno
 import importlib
 import os
 import shutil
@@ -17,9 +16,11 @@ import duckdb
 
 from pipelines.connections import connected, identifier, literal
 from pipelines.content_hash import content_hash, copy_hash, published_tables
+from pipelines.decisions import export_state
 from pipelines.errors import PublishError
 from pipelines.ledger import known_state_hash
 from pipelines.settings import PROJECT_ROOT, Settings
+from pipelines.shortage import free_megabytes, is_disk_full
 
 # Readable by DuckDB 1.4 and later, and refused together with another file's stale write-ahead log.
 _STORAGE_VERSION = "v1.4.0"
@@ -123,12 +124,13 @@ def audit_candidate(settings: Settings) -> list[Verdict]:
             and copy_hash(connection, "candidate", schema, table) != copy_hash(connection, "warehouse", schema, table)
         ]
     verdicts = [Verdict("equals_warehouse", len(tables), differing)]
-    for name in audited_tables():
-        schema, table = name.split("__", 1)
-        suite = importlib.import_module(f"expectations.{name}").SUITE
-        judgements = judge_published(candidate, schema, table, suite)
-        failed = [j.rule for j in judgements if not j.passed and j.severity == "critical"]
-        verdicts.append(Verdict(name, len(judgements), failed))
+    with connected(settings, candidate, read_only=True) as published:
+        for name in audited_tables():
+            schema, table = name.split("__", 1)
+            suite = importlib.import_module(f"expectations.{name}").SUITE
+            judgements = judge_published(published, schema, table, suite)
+            failed = [j.rule for j in judgements if not j.passed and j.severity == "critical"]
+            verdicts.append(Verdict(name, len(judgements), failed))
     return verdicts
 
 
@@ -159,6 +161,7 @@ def publish_candidate(settings: Settings, run_id: str) -> Publication:
             "insert into ledger.publications select ?, ?, (select complete_date from ledger.company), ?, ?",
             [published_at, run_id, known_state_hash(warehouse), found_hash],
         )
+        export_state(warehouse, settings)
     return Publication(target, rows, found_hash, stray_log)
 
 
@@ -185,12 +188,9 @@ def _writing(settings: Settings) -> Iterator[None]:
         yield
     except (duckdb.Error, OSError) as error:
         _discard(candidate_file(settings))
-        number = getattr(error, "errno", None)
-        is_full = number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "No space left" in str(error)
-        free = shutil.disk_usage(settings.home).free // (1 << 20)
-        cause = "the disk is full" if is_full or "Could not write" in str(error) else str(error).splitlines()[0]
+        cause = "the disk is full" if is_disk_full(error) else str(error).splitlines()[0]
         raise PublishError(
-            f"{settings.published}: the new file could not be written: {cause} ({free} MB free)",
+            f"{settings.published}: the new file could not be written: {cause} ({free_megabytes(settings)} MB free)",
             "make room or mend the folder's rights, then run `crmdw publish`; the published file stays what it was",
         ) from error
 

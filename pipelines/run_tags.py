@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from pipelines.load import DateRange
+from pipelines.load import Reload
 from pipelines.sources.configuration import SourcesFile
 
 FEED = "crmdw/feed"
+BACKFILL = "crmdw/backfill"
 _MODE = "crmdw/mode"
 _NOW = "crmdw/now"
 _FIRST = "crmdw/from"
@@ -26,14 +27,18 @@ def tags_to_load(sources_file: SourcesFile, days: Iterable[date], now: datetime)
 
 
 def tags_to_backfill(
-    sources_file: SourcesFile, first: date, last: date, feed: str | None, now: datetime
+    sources_file: SourcesFile, first: date, last: date, feed: str | None, now: datetime, key: str
 ) -> dict[str, str]:
-    """Of a run that loads the delivery dates from `first` to `last` again, of one feed or of all."""
+    """Of a run that loads the delivery dates from `first` to `last` again, of one feed or of all.
+
+    `key` is the backfill's own, under which it notes the feeds that it has done.
+    """
     return {
         _MODE: "backfill",
         _NOW: now.isoformat(),
         _FIRST: first.isoformat(),
         _LAST: last.isoformat(),
+        BACKFILL: key,
         **({FEED: feed} if feed else {}),
         **_partitions(sources_file, (first, last), now),
     }
@@ -44,14 +49,14 @@ def tags_to_publish(now: datetime) -> dict[str, str]:
     return {_MODE: "load", _NOW: now.isoformat()}
 
 
-def dates_to_reload(tags: Mapping[str, str]) -> DateRange | None:
-    """The delivery dates that a run loads again; None where it loads what has arrived."""
+def reload_of(tags: Mapping[str, str]) -> Reload | None:
+    """What a run loads again; None where it loads what has arrived."""
     day = tags.get(_PARTITION)
     first = tags.get(_FIRST) or tags.get(_FIRST_PARTITION, day)
     last = tags.get(_LAST) or tags.get(_LAST_PARTITION, day)
     if tags.get(_MODE, "backfill") != "backfill" or not (first and last):
         return None
-    return DateRange(date.fromisoformat(first), date.fromisoformat(last))
+    return Reload(date.fromisoformat(first), date.fromisoformat(last))
 
 
 def instant(tags: Mapping[str, str]) -> datetime:

@@ -13,13 +13,19 @@ from pipelines.errors import UsageError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
+NEW_HASH_KEY = "export CRMDW_HASH_KEY=$(python3 -c 'import secrets; print(secrets.token_hex(32))')"
+"""The command that makes the secret under which keys are hashed."""
+
+_SHORTEST_HASH_KEY = 32
+
 
 @dataclass(frozen=True)
 class Settings:
     """The paths and limits of one home folder.
 
     `memory_limit` is DuckDB's for one connection (text such as `1GB`), `threads` its number of threads, and
-    `versions_kept` how many published files stay under `published/versions/`.
+    `versions_kept` how many published files stay under `published/versions/`. `warehouse_name` is another one
+    only while a rebuild fills a new file beside it.
     """
 
     home: Path
@@ -27,6 +33,7 @@ class Settings:
     memory_limit: str
     threads: int
     versions_kept: int
+    warehouse_name: str = "warehouse.duckdb"
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -46,7 +53,11 @@ class Settings:
 
     @cached_property
     def warehouse(self) -> Path:
-        return self.home / "warehouse.duckdb"
+        return self.home / self.warehouse_name
+
+    @cached_property
+    def state(self) -> Path:
+        return self.home / "state"
 
     @cached_property
     def archive(self) -> Path:
@@ -92,6 +103,25 @@ class Settings:
             "DO_NOT_TRACK": "1",
             "GX_ANALYTICS_ENABLED": "false",
         }
+
+
+def secret(name: str) -> str | None:
+    """What the environment variable `name` holds: a sources file gives the names of secrets, never the secrets."""
+    return os.environ.get(name) or None
+
+
+def hash_key() -> str | None:
+    """The secret under which sources' own keys are hashed, None where there is none.
+
+    Raises UsageError, which does not show it, where it is too short to be one.
+    """
+    key = secret("CRMDW_HASH_KEY")
+    if key is not None and len(key) < _SHORTEST_HASH_KEY:
+        raise UsageError(
+            f"CRMDW_HASH_KEY has {len(key)} characters, which can be guessed; it needs {_SHORTEST_HASH_KEY}",
+            f"set it to the secret that earlier loads used; make a first one with {NEW_HASH_KEY}",
+        )
+    return key
 
 
 def _count(name: str, default: int) -> int:

@@ -1,13 +1,15 @@
 """A look at a home without changing it: what has arrived, what is missing, and whether the marts are up to date."""
 
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pipelines.completeness import Completeness, assess
 from pipelines.connections import connected
-from pipelines.ledger import Known, conservation, is_created, known, published_state_hash, state_hash
+from pipelines.ledger import Known, check_tables, conservation, is_created, known, published_state_hash, state_hash
 from pipelines.lock import looking
+from pipelines.manifest import require_warehouse
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.deliveries import Arrivals, find_arrivals
@@ -61,12 +63,15 @@ def look(settings: Settings, now: datetime) -> State:
     closes it before it opens a single source file. Raises SourcesFileError, and LockedError where a command is writing.
     """
     sources_file = load_sources_file(settings.sources_file)
+    today = sources_file.company.business_day(now)
     nothing = State(sources_file, Arrivals(), assess(sources_file, [], now), {}, False)
+    require_warehouse(settings)
     if not settings.warehouse.exists():
-        return replace(nothing, arrivals=find_arrivals(Known(), sources_file))
+        return replace(nothing, arrivals=find_arrivals(Known(), sources_file, today=today))
     with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
         if not is_created(warehouse):
-            return replace(nothing, arrivals=find_arrivals(Known(), sources_file))
+            return replace(nothing, arrivals=find_arrivals(Known(), sources_file, today=today))
+        check_tables(warehouse)
         ledger = known(warehouse)
         completeness = assess(sources_file, ledger.loads, now)
         company = (sources_file.company.time_zone, sources_file.company.currency)
@@ -75,5 +80,13 @@ def look(settings: Settings, now: datetime) -> State:
         counts = conservation(warehouse)
         batches = warehouse.execute(_BATCHES).fetchall()
     is_there = settings.published_file.exists()
-    arrivals = find_arrivals(ledger, sources_file)
+    arrivals = find_arrivals(ledger, sources_file, today=today)
     return State(sources_file, arrivals, completeness, counts, is_published and is_there, batches)
+
+
+def instant_of(settings: Settings, today: datetime | None) -> datetime:
+    """The instant a command stands for: now, or the end of the day it is told to take for today."""
+    if today is None:
+        return datetime.now(UTC)
+    zone = ZoneInfo(load_sources_file(settings.sources_file).company.time_zone)
+    return datetime.combine(today.date(), time.max, zone)

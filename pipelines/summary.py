@@ -24,6 +24,7 @@ select
     arg_min(held.row_number, (loads.delivery_date, held.row_number)),
 from quarantine.rows as held
 inner join ledger.loads as loads on held.batch_id = loads.batch_id and loads.is_current
+where held.status = 'open'
 group by held.feed, held.reasons
 order by 3 desc, 1, 2
 limit 5
@@ -166,6 +167,7 @@ def show_status(console: Console, settings: Settings, state: State) -> None:
         console.print(text, soft_wrap=True, markup=False)
     published = "up to date" if state.is_published else f"not up to date: {command(settings, 'run')}"
     console.print(f"published: {settings.published_file} is {published}", soft_wrap=True)
+    console.print(f"as a page: {command(settings, 'quality', 'report', '--open')}", soft_wrap=True, markup=False)
     for kind, texts in (("required", state.completeness.required), ("optional", state.completeness.optional)):
         for text in texts[:20]:
             console.print(f"{kind}, missing or refused: {text}", soft_wrap=True)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 import pytest
+from daily_customers import COLUMNS, CUSTOMERS
 from loading_home import Home
 
 from pipelines.settings import Settings
@@ -25,3 +26,10 @@ def new_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Home]:
 @pytest.fixture
 def home(new_home: Callable[[], Home]) -> Home:
     return new_home()
+
+
+@pytest.fixture
+def branch(home: Home) -> Home:
+    """A home to which one branch system delivers customers daily, in CP949."""
+    home.add_source(CUSTOMERS, "customers_{date:%Y%m%d}.csv", COLUMNS, codec="cp949")
+    return home

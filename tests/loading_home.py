@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from pipelines.connections import connected
+from pipelines.ledger import create_tables
 from pipelines.load import load_feed
 from pipelines.raw import LoadResult
 from pipelines.settings import Settings
@@ -46,7 +47,10 @@ class Home:
         return load_sources_file(self.settings.sources_file)
 
     def load(self, feed: str, **options: Any) -> LoadResult:
-        return load_feed(self.settings, self.sources_file(), feed, "run", **options)
+        sources_file = self.sources_file()
+        with connected(self.settings, self.settings.warehouse) as warehouse:
+            create_tables(warehouse)
+        return load_feed(self.settings, sources_file, feed, "run", **options)
 
     def rows(self, query: str, *parameters: Any) -> list[tuple]:
         with connected(self.settings, self.settings.warehouse, read_only=True) as warehouse:

@@ -7,8 +7,9 @@ nothing here is counted by the code under test.
 import json
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -17,7 +18,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from loading_home import Home
 
+from pipelines.connections import connected
 from pipelines.contracts import feeds
+from pipelines.decisions import Author
+from pipelines.errors import UsageError
+from pipelines.load import load_deliveries
+from pipelines.quarantine import held_rows
+from pipelines.rebuild import archived_delivery, rebuild
+from pipelines.repair import decide, find_deliveries, load_what_is_stale, mark_stale, restore, retract
 
 LOADED, QUARANTINED, DUPLICATE = "loaded", "quarantined", "duplicate"
 
@@ -393,3 +401,111 @@ def test_the_ledger_itself_refuses_a_line_that_loses_a_row(home: Home) -> None:
 def test_the_tolerance_assumed_here_is_the_contracts() -> None:
     assert feeds()[FEED].tolerance == TOLERANCE
     assert feeds()["demographics__areas"].brings == "snapshot"
+
+
+REPAIRS = ["deliver", "deliver", "load", "fix", "fix", "discard", "retract", "undo", "replay", "rebuild"]
+STEWARD = Author("steward", datetime(2024, 2, 1), "for the test")
+
+
+def one_of(home: Home, query: str, choice: int) -> tuple | None:
+    """The row of `query` that `choice` falls on, None where it has none."""
+    rows = home.rows(query)
+    return rows[choice % len(rows)] if rows else None
+
+
+def repair(home: Home, operation: str, choice: int, contents: list[File]) -> None:
+    """Do one thing that somebody may do to a home at any time; what there is nothing of is left."""
+    settings, sources_file = home.settings, home.sources_file()
+    if operation == "deliver":
+        home.deliver(f"customers_2024010{choice % 3 + 1}.csv", contents[choice % len(contents)].content)
+    elif operation == "load":
+        home.load(FEED)
+    elif operation == "rebuild":
+        if home.rows("from ledger.loads"):
+            settings.warehouse.unlink()
+            rebuild(settings, sources_file, "rebuild", lambda *_: None)
+    elif operation == "retract":
+        if found := one_of(home, "select delivery_date from ledger.loads where is_current order by all", choice):
+            retract(settings, sources_file, find_deliveries(settings, FEED, found[0], None, None), STEWARD)
+            load_what_is_stale(settings, sources_file, "run", lambda *_: None)
+    elif operation == "undo":
+        if found := one_of(home, "select delivery_date from ledger.loads where is_retracted order by all", choice):
+            with suppress(UsageError):
+                manifests = restore(settings, sources_file, FEED, found[0], None, None, STEWARD)
+                deliveries = [archived_delivery(sources_file, manifest) for manifest in manifests]
+                load_deliveries(settings, sources_file, feeds()[FEED], deliveries, "run")
+    else:
+        decide_on_row(home, operation, choice)
+        load_what_is_stale(settings, sources_file, "run", lambda *_: None)
+
+
+def decide_on_row(home: Home, operation: str, choice: int) -> None:
+    found = one_of(home, "select batch_id, row_number from quarantine.rows where status = 'open' order by all", choice)
+    if not found:
+        return
+    with connected(home.settings, home.settings.warehouse) as warehouse:
+        rows = held_rows(warehouse, "held.batch_id = ? and held.row_number = ?", list(found))
+    values = [f"K9{choice}", "이름", "never" if choice % 4 == 0 else "1990-01-31", ""]
+    content = json.dumps(dict(zip(HEADER, values, strict=True)))
+    if operation == "fix":
+        decide(home.settings, "fix", STEWARD, rows, [(*found, content)])
+    elif operation == "discard":
+        decide(home.settings, "discard", STEWARD, rows)
+    else:
+        mark_stale(home.settings, rows)
+
+
+def everything(home: Home) -> list[list[tuple]]:
+    """What a rebuild has to give again."""
+    queries = (
+        f'from raw."{FEED}"',
+        "from quarantine.rows",
+        "select * exclude (load_number, run_id, loaded_at) from ledger.loads where is_current",
+        "from state.decisions",
+    )
+    return [home.rows(f"select * from ({query}) order by all") for query in queries]
+
+
+@settings(few_examples, max_examples=5)
+@given(
+    contents=st.lists(csv_files(), min_size=3, max_size=4),
+    operations=st.lists(st.tuples(st.sampled_from(REPAIRS), st.integers(0, 40)), min_size=6, max_size=12),
+)
+def test_repairs_in_any_order_lose_no_row_and_a_rebuild_agrees(
+    new_home: Callable[[], Home], contents: list[File], operations: list[tuple[str, int]]
+) -> None:
+    home = new_home()
+    home.add_source(FEED, "customers_{date:%Y%m%d}.csv", COLUMNS, codec="cp949")
+    deliver_days(home, "customers_{date:%Y%m%d}.csv", contents[:3])
+    home.load(FEED)
+    for operation, choice in operations:
+        repair(home, operation, choice, contents)
+    home.load(FEED)
+    wrong = home.rows(
+        f"""
+        with placed as (
+            select batch_id, 'raw' as place, count(*) as rows from raw."{FEED}" group by batch_id
+            union all
+            select batch_id, 'held', count(*) from quarantine.rows group by batch_id
+        )
+        pivot (
+            select batch_id, rows_read, rows_loaded, rows_quarantined, rows_duplicate, rows_fixed, place, rows
+            from ledger.loads left join placed using (batch_id)
+            where is_current
+        ) on place in ('raw', 'held') using sum(rows)
+        """
+    )
+    for _, read, loaded, quarantined, duplicate, fixed, raw, held in wrong:
+        assert read == loaded + quarantined + duplicate
+        assert (raw or 0) == loaded + fixed
+        assert (held or 0) == quarantined
+    both = (
+        f'select 1 from raw."{FEED}" as loaded inner join quarantine.rows as held using (batch_id, row_number) '
+        "where held.status <> 'fixed'"
+    )
+    assert home.rows(both) == []
+    assert home.load(FEED).batches == 0
+    before = everything(home)
+    home.settings.warehouse.unlink()
+    rebuild(home.settings, home.sources_file(), "rebuild", lambda *_: None)
+    assert everything(home) == before

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.contracts import feeds
+
 from .homes import PROJECT_ROOT, Home
 
 
@@ -59,3 +61,15 @@ def test_every_model_has_a_description_and_every_published_column_too(built):
         if not models[table]["columns"].get(column, {}).get("description")
     ]
     assert undescribed == []
+
+
+def test_what_a_feed_fills_depends_on_it_in_dbt_s_graph(built):
+    manifest = json.loads((built.folder / "dbt" / "manifest.json").read_text(encoding="utf-8"))
+    parents = manifest["parent_map"]
+    for feed in feeds().values():
+        for model in feed.fills:
+            above, ahead = set(), {f"model.crm_warehouse.{model}"}
+            while ahead:
+                ahead = {parent for node in ahead for parent in parents[node]} - above
+                above |= ahead
+            assert f"source.crm_warehouse.{feed.source}.{feed.table}" in above, f"{model} does not read {feed.name}"

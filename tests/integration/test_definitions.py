@@ -117,7 +117,8 @@ def test_every_audited_table_is_a_check_of_the_candidate(told):
 def test_the_run_succeeded_and_evaluated_every_check(told):
     assert told["runs"] == [["warehouse", "SUCCESS"]]
     assert {name for name, _, _ in told["evaluations"]} == set(told["checks"])
-    assert [name for name, passed, _ in told["evaluations"] if not passed] == []
+    # So small a company gets no response in a month: an optional feed is overdue, and only a warning.
+    assert [name for name, passed, _ in told["evaluations"] if not passed] == ["ledger/shortfalls:freshness"]
 
 
 def test_the_gate_checks_carry_counts_that_add_up(built, told):
@@ -132,7 +133,7 @@ def test_the_gate_checks_carry_counts_that_add_up(built, told):
     transactions = found["branch/transactions:gate"]
     assert (transactions["rows quarantined"], transactions["rows duplicate"]) == (1, 1)
     customers = found["branch/customers:gate"]
-    assert customers["rows failing: every value has its type"] == 1
+    assert "| every value has its type | holds back | 1 | 1 of " in customers["failed rules"]
     assert found["ledger/loads:conservation"]["quarantined"] == 2
 
 

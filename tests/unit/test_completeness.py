@@ -44,10 +44,13 @@ def load(
         file_hash="hash",
         reading_hash="hash",
         fault=None,
+        source_columns=None,
         rows_read=1,
         verdict=verdict,
         reason="why not" if verdict == "refused" else None,
         loaded_at=datetime(2024, 1, 1),
+        values_masked=0,
+        is_stale=False,
     )
 
 

@@ -7,6 +7,7 @@ from loading_home import Home
 
 from pipelines.connections import connected
 from pipelines.ledger import known_state_hash
+from pipelines.load import Reload
 from pipelines.state import look
 
 CUSTOMERS = "branch__customers"
@@ -37,7 +38,7 @@ def test_a_published_home_without_arrivals_is_idle(published: Home) -> None:
 
 def test_a_reload_that_was_not_published_is_not_forgotten(published: Home) -> None:
     published.sources[0]["columns"]["customer_name"] = "other"
-    published.load(CUSTOMERS, reload=True)
+    published.load(CUSTOMERS, reload=Reload())
     state = look(published.settings, NOW)
     assert not state.arrivals.to_load
     assert not state.is_idle

@@ -1,0 +1,105 @@
+"""A manifest beside each archived batch: what its rows do not say, so that the archive alone can be loaded again.
+
+It is written when the batch is loaded, in the moment before the ledger says so: a batch without one was never loaded.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+from pipelines.durable import synchronise, write_durably
+from pipelines.errors import WarehouseError
+from pipelines.ledger import Slot
+from pipelines.settings import Settings
+
+_NAME = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One batch: its slot, its file as it was read, and what reading it told.
+
+    `sequence` grows with every load that reads files: of two batches of a slot, the greater one came later.
+    """
+
+    batch_id: str
+    source_system: str
+    feed: str
+    delivery_date: date
+    part: str
+    file: str
+    size: int
+    modified_nanoseconds: int
+    file_hash: str
+    reading_hash: str
+    fault: str | None
+    source_columns: str | None
+    values_masked: int
+    sequence: int
+
+    @property
+    def slot(self) -> Slot:
+        return (self.source_system, self.feed, self.delivery_date, self.part)
+
+
+def batch_folder(settings: Settings, feed: str, batch_id: str) -> Path:
+    """Where a batch is archived."""
+    return settings.archive / feed / f"batch_id={batch_id}"
+
+
+def next_sequence(settings: Settings) -> int:
+    """The number of this arrival, greater than any before it, also of loads that were killed."""
+    counter = settings.archive / "sequence"
+    if counter.exists():
+        last = int(counter.read_text(encoding="utf-8"))
+    else:
+        last = max((manifest.sequence for manifest in read_manifests(settings)), default=0)
+    write_durably(counter, str(last + 1))
+    return last + 1
+
+
+def write_manifests(settings: Settings, manifests: list[Manifest]) -> None:
+    """Put the manifests beside their batches; they, and the batches, are on the disk when this returns."""
+    changed: list[Path] = []
+    for manifest in manifests:
+        folder = batch_folder(settings, manifest.feed, manifest.batch_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        written = folder / (_NAME + ".new")
+        text = json.dumps(asdict(manifest) | {"delivery_date": str(manifest.delivery_date)}, ensure_ascii=False)
+        written.write_text(text + "\n", encoding="utf-8")
+        changed += [written, *folder.glob("*.parquet"), folder]
+    synchronise(changed)
+    for manifest in manifests:
+        folder = batch_folder(settings, manifest.feed, manifest.batch_id)
+        (folder / (_NAME + ".new")).replace(folder / _NAME)
+    synchronise(list({path.parent for path in changed} | {settings.archive / m.feed for m in manifests}))
+
+
+def read_manifests(settings: Settings) -> Iterator[Manifest]:
+    """The manifests of every archived batch that was ever loaded."""
+    for path in sorted(settings.archive.glob(f"*/batch_id=*/{_NAME}")):
+        yield _read(path)
+
+
+def read_manifest(settings: Settings, feed: str, batch_id: str) -> Manifest:
+    """The manifest of one batch, which was loaded once."""
+    return _read(batch_folder(settings, feed, batch_id) / _NAME)
+
+
+def _read(path: Path) -> Manifest:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return Manifest(**content | {"delivery_date": date.fromisoformat(content["delivery_date"])})
+
+
+def require_warehouse(settings: Settings) -> None:
+    """Raise WarehouseError where something was loaded into this home, and its warehouse is gone since.
+
+    Starting from nothing would load what lies in the inbox alone, and forget every decision.
+    """
+    if not settings.warehouse.exists() and next(settings.archive.glob("*/batch_id=*"), None):
+        raise WarehouseError(
+            f"{settings.warehouse} is gone, but {settings.archive} holds what was loaded into it",
+            "run `crmdw rebuild`, which makes it anew; to start from nothing, put the archive folder elsewhere first",
+        )

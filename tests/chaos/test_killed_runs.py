@@ -1,0 +1,137 @@
+"""A whole `crmdw run` killed at any moment: the published file is the old or the new one, the next run mends all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import duckdb
+import pytest
+from integration.homes import Home, copied_inbox, simulated
+
+from pipelines.content_hash import content_hash
+
+from .contents import unaccounted
+from .scale import SCALE, SEED
+
+_COMMAND = "\nfrom pipelines.command_line import main\nmain()\n"
+
+# At the n-th report of a step, or at an effect after it.
+_KILL_AT_REPORT = """
+import os, signal, sys
+sys.path.insert(0, {folder!r})
+from effects import Effects
+from pipelines.progress import listen
+reports = []
+def kill(step, message):
+    reports.append(step)
+    if reports.count({step!r}) == {report}:
+        if {effect}:
+            sys.setprofile(Effects({effect}, 0))
+        else:
+            os.kill(os.getpid(), signal.SIGKILL)
+listen(kill)
+"""
+
+_WITHOUT_DBT = """
+from types import SimpleNamespace
+import pipelines.run
+pipelines.run.models = SimpleNamespace(keys=[])
+pipelines.run.LEDGER = []
+"""
+
+STEPS = ["branch__customers", "branch__transactions", "ledger", "models", "candidate", "publish"]
+
+
+def kill(home: Home, step: str, report: int = 1, effect: int = 0) -> int:
+    """Run `crmdw run` and kill it, and what it has started; its exit code."""
+    preamble = _KILL_AT_REPORT.format(folder=str(Path(__file__).parent), step=step, report=report, effect=effect)
+    with subprocess.Popen(
+        [sys.executable, "-c", preamble + _COMMAND, "run"],
+        cwd=home.folder.parent,
+        env=home.environment(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        code = process.wait(timeout=600)
+        # What it started is killed with it, as when the power fails.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return code
+
+
+def published_hash(home: Home) -> str | None:
+    """The content of the published file, found by reading all of it; None where there is none."""
+    if not home.published.exists():
+        return None
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{home.published}' as published (read_only)")
+        return content_hash(connection, "published")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A home after one undisturbed run."""
+
+    home: Home
+    hash: str
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    home = simulated(tmp_path_factory.mktemp("built") / "home")
+    home.succeed("run")
+    return Built(home, home.content_hash())
+
+
+@pytest.fixture
+def unbuilt(built: Built, tmp_path: Path) -> Home:
+    """The same home before its marts were built, with another published file of the day before."""
+    home = built.home.copied_to(tmp_path / "home")
+    with duckdb.connect(str(home.warehouse)) as warehouse:
+        warehouse.execute("drop schema marts cascade; drop schema core cascade; delete from ledger.publications")
+    # The copy of what was published would tell that the warehouse is not the one it was.
+    (home.folder / "state" / "publications.parquet").unlink()
+    home.published.chmod(0o644)
+    with duckdb.connect(str(home.published)) as published:
+        published.execute("delete from marts.mart_rfm")
+    home.published.chmod(0o444)
+    return home
+
+
+def test_a_run_killed_while_dbt_builds_and_again_while_it_publishes_is_finished_by_the_next(built, unbuilt):
+    random = Random(f"{SEED} killed run")
+    before, old = unbuilt.published_state(), published_hash(unbuilt)
+    assert old != built.hash
+    assert kill(unbuilt, "models", report=random.randint(2, 20)) == -signal.SIGKILL
+    assert unbuilt.published_state() == before
+    assert kill(unbuilt, "publish", effect=random.randint(1, 30)) == -signal.SIGKILL
+    assert unbuilt.published_state() == before or published_hash(unbuilt) == built.hash
+    # dbt had come to its end.
+    unbuilt.succeed("publish", preamble=_WITHOUT_DBT)
+    assert published_hash(unbuilt) == built.hash
+    assert unaccounted(unbuilt.folder) == []
+
+
+@pytest.mark.skipif(SCALE == 1, reason="whole runs take long: make chaos")
+@pytest.mark.parametrize("number", range(2 * SCALE))
+def test_a_first_run_killed_at_any_moment_is_finished_by_the_next(built, tmp_path, number):
+    random = Random(f"{SEED} {number}")
+    home = copied_inbox(built.home, tmp_path / "home")
+    shutil.copytree(built.home.folder / "inbox", home.folder / "inbox")
+    step = STEPS[number % len(STEPS)]
+    effect = 0 if step == "models" else random.choice([1, 5, 20, random.randint(1, 300)])
+    code = kill(home, step, report=random.randint(1, 60) if step == "models" else 1, effect=effect)
+    assert code in (-signal.SIGKILL, 0)
+    assert published_hash(home) in (None, built.hash)
+    assert unaccounted(home.folder) == []
+    home.succeed("run")
+    assert published_hash(home) == built.hash
