@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -24,7 +25,7 @@ def _lock(path: Path) -> FileLock:
 
 @contextmanager
 def writing(settings: Settings, what: str, wait_seconds: float = 0) -> Iterator[None]:
-    """Hold the home's lock for `what`, which others are shown.
+    """Hold the home's lock for `what`, which others are shown, with an empty scratch folder.
 
     Waits up to `wait_seconds`; raises LockedError with the holder's command and process after that.
     """
@@ -32,6 +33,9 @@ def writing(settings: Settings, what: str, wait_seconds: float = 0) -> Iterator[
     with _locked(settings, wait_seconds) as is_first:
         try:
             if is_first:
+                # What a killed writer left there may be personal data.
+                shutil.rmtree(settings.scratch, ignore_errors=True)
+                settings.scratch.mkdir(mode=0o700)
                 holder.write_text(json.dumps({"what": what, "process": os.getpid()}), encoding="utf-8")
             yield
         finally:

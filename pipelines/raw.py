@@ -5,14 +5,14 @@ row is in exactly one of them. The ledger's own table refuses a line that breaks
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from pipelines.connections import attached, identifier, insert_rows, literal
+from pipelines.connections import attached, identifier, insert_rows
 from pipelines.contracts import Feed
 from pipelines.ledger import COUNTS
+from pipelines.ledger_writing import write_ledger
 from pipelines.manifest import Manifest, next_sequence, write_manifests
 from pipelines.settings import Settings
 from pipelines.sources.deliveries import Delivery
@@ -44,10 +44,11 @@ class LoadResult:
     refused: list[str] = field(default_factory=list)
 
 
-# A fixed row stays counted as quarantined, which it was when it came, and is loaded beside that; where it repeats
-# another row of its batch or of the snapshot before, there is nothing to load.
-_BUCKETS = """
-create temp table buckets as
+# The rows that are not simply loaded, few as a rule, and where they belong. A fixed row stays counted as quarantined,
+# which it was when it came, and is loaded beside that; where it repeats another row of its batch or of the snapshot
+# before, there is nothing to load.
+_SET_ASIDE = """
+create temp table set_aside as
 select
     numbered.batch_id,
     numbered.row_number,
@@ -55,11 +56,11 @@ select
         when numbered.is_duplicate and numbered.decision is null then 'duplicate'
         when held.row_number is not null or numbered.decision = 'discard' then 'quarantined'
         when numbered.is_duplicate then 'repeated'
-        when numbered.decision = 'fix' then 'fixed'
-        else 'loaded'
+        else 'fixed'
     end as bucket
 from gate.numbered as numbered
 left join gate.held as held on numbered.batch_id = held.batch_id and numbered.row_number = held.row_number
+where numbered.is_duplicate or numbered.decision is not null or held.row_number is not null
 """
 
 # A refused delivery takes the place of an earlier refusal only: what was good stays in force until better comes.
@@ -88,7 +89,7 @@ def write_gated(
     """Write raw rows, quarantine, gate results and ledger lines in one transaction."""
     raw = identifier("raw", feed.name)
     with attached(gate, settings) as warehouse:
-        warehouse.execute(_BUCKETS)
+        warehouse.execute(_SET_ASIDE)
         warehouse.execute("begin transaction")
         warehouse.execute(_REPLACED, [feed.name])
         warehouse.execute(
@@ -99,18 +100,18 @@ def write_gated(
             """
         )
         if feed.brings == "snapshot":
-            _mark_unchanged(warehouse, feed)
+            _set_unchanged_aside(warehouse, feed)
         columns = ", ".join(f"numbered.{identifier(name)}" for name in feed.raw_columns())
         warehouse.execute(
             f"""
             insert into {raw}
             select {columns}
             from gate.numbered as numbered
-            anti join (from buckets where bucket not in ('loaded', 'fixed')) as others
+            anti join (from set_aside where bucket <> 'fixed') as others
                 on numbered.batch_id = others.batch_id and numbered.row_number = others.row_number
             """
         )
-        _write_ledger(warehouse, feed, run_id)
+        write_ledger(warehouse, feed, run_id)
         arrived = [delivery for delivery in deliveries if not delivery.is_archived]
         remember_files(warehouse, arrived)
         result = _result(warehouse, feed)
@@ -154,169 +155,38 @@ def _manifests(warehouse: duckdb.DuckDBPyConnection, settings: Settings, deliver
     return manifests
 
 
-def _mark_unchanged(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> None:
-    """Move snapshot rows that equal the last snapshot's row of their key out of those to be loaded."""
+def _set_unchanged_aside(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> None:
+    """Set the snapshot rows aside that equal the last snapshot's row of their key."""
     keys = ", ".join(identifier(name) for name in feed.key)
     numbered_keys = ", ".join(f"numbered.{identifier(name)}" for name in feed.key)
     warehouse.execute(
         f"""
-        update buckets set bucket = if(bucket = 'fixed', 'repeated', 'unchanged')
-        from (
-            with known as (
-                select source_system, {keys}, delivery_date, batch_id, row_number, row_hash
-                from {identifier("raw", feed.name)}
-                union all
-                select numbered.source_system, {numbered_keys}, numbered.delivery_date, numbered.batch_id,
-                    numbered.row_number, numbered.row_hash
-                from gate.numbered as numbered
-                inner join buckets
-                    on numbered.batch_id = buckets.batch_id and numbered.row_number = buckets.row_number
-                where buckets.bucket in ('loaded', 'fixed')
-            )
-            select batch_id, row_number
-            from known
-            qualify row_hash = lag(row_hash) over (
-                partition by source_system, {keys} order by delivery_date, batch_id, row_number
-            )
-        ) as same
-        where buckets.batch_id = same.batch_id and buckets.row_number = same.row_number
-        """
-    )
-
-
-def _write_ledger(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str) -> None:
-    warehouse.execute(
-        """
-        update ledger.loads set is_current = false, superseded_by = replaced.superseded_by
-        from replaced where loads.load_number = replaced.load_number
-        """
-    )
-    warehouse.execute(
-        """
-        insert into ledger.loads by name
-        with counted as (
-            select
-                batch_id,
-                count(*) as rows_read,
-                count(*) filter (bucket = 'loaded') as rows_loaded,
-                count(*) filter (bucket in ('quarantined', 'fixed', 'repeated')) as rows_quarantined,
-                count(*) filter (bucket = 'fixed') as rows_fixed,
-                count(*) filter (bucket = 'duplicate') as rows_duplicate,
-                count(*) filter (bucket = 'unchanged') as rows_unchanged
-            from buckets
-            group by batch_id
+        create temp table same as
+        with known as (
+            select source_system, {keys}, delivery_date, batch_id, row_number, row_hash
+            from {identifier("raw", feed.name)}
+            union all
+            select numbered.source_system, {numbered_keys}, numbered.delivery_date, numbered.batch_id,
+                numbered.row_number, numbered.row_hash
+            from gate.numbered as numbered
+            anti join (from set_aside where bucket <> 'fixed') as others
+                on numbered.batch_id = others.batch_id and numbered.row_number = others.row_number
         )
-        select
-            (select coalesce(max(load_number), 0) from ledger.loads)
-            + row_number() over (order by batches.delivery_date, batches.batch_id) as load_number,
-            batches.batch_id,
-            batches.source_system,
-            $feed as feed,
-            batches.delivery_date,
-            batches.part,
-            batches.file,
-            batches.file_hash,
-            batches.reading_hash,
-            batches.fault,
-            batches.source_columns,
-            coalesce(counted.rows_read, 0) as rows_read,
-            coalesce(counted.rows_loaded, 0) as rows_loaded,
-            coalesce(counted.rows_quarantined, 0) as rows_quarantined,
-            coalesce(counted.rows_duplicate, 0) as rows_duplicate,
-            coalesce(counted.rows_unchanged, 0) as rows_unchanged,
-            0 as rows_blocked,
-            coalesce(counted.rows_fixed, 0) as rows_fixed,
-            batches.values_masked,
-            if(reasons.batch_id is null, 'loaded', 'refused') as verdict,
-            reasons.reason,
-            true as is_current,
-            false as is_stale,
-            false as is_retracted,
-            $run_id as run_id,
-            $loaded_at as loaded_at,
-        from gate.batches as batches
-        left join counted on batches.batch_id = counted.batch_id
-        left join gate.reasons as reasons on batches.batch_id = reasons.batch_id
-        """,
-        {"feed": feed.name, "run_id": run_id, "loaded_at": datetime.now(UTC).replace(tzinfo=None)},
-    )
-    amount, currency = _revenue(feed)
-    warehouse.execute(
-        f"""
-        insert into quarantine.rows by name
-        select
-            ? as feed,
-            numbered.batch_id,
-            numbered.row_number,
-            if(numbered.decision = 'discard' or buckets.bucket <> 'quarantined', decided.held_for, held.reasons)
-                as reasons,
-            coalesce(held.record, decided.record) as record,
-            {amount} as held_amount,
-            {currency} as held_currency,
-            case
-                when numbered.decision = 'discard' then 'discarded'
-                when buckets.bucket <> 'quarantined' then 'fixed'
-                else 'open'
-            end as status,
-        from gate.numbered as numbered
-        inner join buckets on numbered.batch_id = buckets.batch_id and numbered.row_number = buckets.row_number
-        left join gate.held as held
-            on numbered.batch_id = held.batch_id and numbered.row_number = held.row_number
-        left join gate.decided as decided
-            on numbered.batch_id = decided.batch_id and numbered.row_number = decided.row_number
-        where buckets.bucket in ('quarantined', 'fixed', 'repeated')
-        """,
-        [feed.name],
-    )
-    warehouse.execute(
+        select batch_id, row_number
+        from known
+        qualify row_hash = lag(row_hash) over (
+            partition by source_system, {keys} order by delivery_date, batch_id, row_number
+        );
+        update set_aside set bucket = 'repeated'
+        from same
+        where set_aside.batch_id = same.batch_id and set_aside.row_number = same.row_number;
+        insert into set_aside
+        select batch_id, row_number, 'unchanged'
+        from same
+        where batch_id in (select batch_id from gate.batches)
+            and (batch_id, row_number) not in (select (batch_id, row_number) from set_aside);
         """
-        insert into ledger.gate_results by name
-        with failed as (
-            select batch_id, rule, severity, count(*) as rows_failed from gate.failures group by all
-        ), judged as (
-            select batch_id, rule, severity from gate.batches, gate.rules
-            union
-            select batch_id, rule, severity from failed
-        ), results as (
-            select
-                judged.*,
-                coalesce(failed.rows_failed, 0) as rows_failed,
-                coalesce(failed.rows_failed, 0) || ' of ' || batches.rows_read || ' rows' as observed,
-                '0 rows' as limit_value,
-                null as suite,
-            from judged
-            inner join gate.batches as batches using (batch_id)
-            left join failed using (batch_id, rule, severity)
-            union all by name
-            select batch_id, rule, severity, is_failed::bigint as rows_failed, observed, limit_value, 'batches' as suite
-            from gate.batch_results
-        )
-        select
-            batch_id,
-            $feed as feed,
-            coalesce(suite, $feed) as suite,
-            rule as expectation,
-            severity,
-            if(rows_failed > 0, 'fail', 'pass') as verdict,
-            rows_failed,
-            observed,
-            limit_value,
-        from results
-        """,
-        {"feed": feed.name},
     )
-
-
-def _revenue(feed: Feed) -> tuple[str, str]:
-    """The SQL of the revenue that a row of the feed brings, and of its currency (null: the company's)."""
-    if not feed.revenue:
-        return "null", "null"
-    conditions = [
-        f"list_contains([{', '.join(map(literal, values))}], numbered.{identifier(name)})"
-        for name, values in feed.revenue.when.items()
-    ]
-    amount = f"case when {' and '.join(conditions) or 'true'} then numbered.{identifier(feed.revenue.amount)} end"
-    return amount, f"numbered.{identifier(feed.revenue.currency)}"
 
 
 def _result(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> LoadResult:

@@ -30,11 +30,16 @@ with failing as (
 ), told as (
     select
         batch_id,
+        -- The lines of a garbled file can be wrong in as many ways as there are lines.
         string_agg(
             'fails “' || rule || '” in ' || rows_failed || ' rows, first in row ' || first_rows,
             '; ' order by rows_failed desc, rule
-        ) as causes,
-    from failing
+        ) filter (place <= 8)
+        || if(count(*) > 8, '; and ' || count(*) - 8 || ' more rules', '') as causes,
+    from (
+        from failing
+        select *, row_number() over (partition by batch_id order by rows_failed desc, rule) as place
+    )
     group by batch_id
 )
 select

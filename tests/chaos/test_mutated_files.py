@@ -195,3 +195,24 @@ def _is_right_count(form: Format, records: int | None, read: int, verdict: str) 
         return read == 0 and verdict == "refused"
     # Of damaged binary files, one reader makes something where another does not; what is refused may be left unread.
     return records is None or read == records or (not form.is_text and read == 0 and verdict == "refused")
+
+
+# What mutated files have shown, each as small as it can be.
+def test_a_database_with_a_column_without_a_name_is_read(intact, tmp_path):
+    home = copied(intact.home, tmp_path / "home")
+    (form,) = [form for form in FORMATS if form.name == "sqlite"]
+    header = [*intact.table.header[:-1], ""]
+    deliver(home, form, "nameless", form.render(Table(header, intact.table.rows[:ROWS])))
+    result = home.load(FEED)
+    assert (result.refused, result.counts["loaded"]) == ([], ROWS)
+
+
+def test_a_file_that_is_wrong_in_many_ways_is_refused_in_few_words(intact, tmp_path):
+    home = copied(intact.home, tmp_path / "home")
+    (form,) = [form for form in FORMATS if form.name == "csv_utf_8"]
+    lines = [",".join(intact.table.header), *("," * count for count in range(20, 80))]
+    deliver(home, form, "garbled", "\n".join(lines).encode())
+    (reason,) = home.load(FEED).refused
+    assert "too many columns" in reason
+    assert "; and 52 more rules. Remedy: " in reason
+    assert len(reason) < 2000
