@@ -7,11 +7,12 @@ import shutil
 import statistics
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
+from bulk_load import load_memory, load_ratio, one_more_day
+from figures import Figure, cost
 from process_measurement import Measurement, measure
 from small_day import deliver, hold_back
 
@@ -23,22 +24,13 @@ CRMDW = str(Path(sys.executable).parent / "crmdw")
 FIRST_DAY, LAST_DAY = date(2024, 1, 1), date(2024, 3, 31)
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One line of the result; `target` is empty where there is none."""
-
-    name: str
-    figure: str
-    target: str = ""
-
-
 def nothing_new(work: Path, runs: int) -> Iterator[Figure]:
     """A run that finds nothing new."""
     home = _built_home(work)
     done = [_crmdw(home, "run", "--today", str(LAST_DAY)) for _ in range(runs)]
     seconds = statistics.median(each.seconds for each in done)
     yield Figure("a run that finds nothing new", f"{seconds:.1f} s", "8 s")
-    yield from _cost(min(done, key=_seconds))
+    yield from cost(min(done, key=_seconds))
 
 
 def small_day(work: Path, runs: int) -> Iterator[Figure]:
@@ -53,7 +45,7 @@ def small_day(work: Path, runs: int) -> Iterator[Figure]:
         ).fetchone()
     assert row is not None
     yield Figure(f"one small day: {row[0]} feeds, {row[1]:,} rows", f"{done.seconds:.1f} s", "40 s")
-    yield from _cost(done)
+    yield from cost(done)
     yield from _steps(done)
 
 
@@ -64,7 +56,7 @@ def demo(work: Path, runs: int) -> Iterator[Figure]:
     done = _crmdw(home, "run")
     total = simulated.seconds + done.seconds
     yield Figure("make demo: 5,000 customers, 24 months", f"{total:.1f} s", "120 s")
-    yield from _cost(simulated, done, target="1.5 GB")
+    yield from cost(simulated, done, target="1.5 GB")
     yield Figure("  simulate", f"{simulated.seconds:.1f} s")
     yield from _steps(done)
 
@@ -80,10 +72,10 @@ def complete_journey(work: Path, runs: int) -> Iterator[Figure]:
     seconds = statistics.median(each.seconds for each in whole)
     bare_seconds = statistics.median(each.seconds for each in bare)
     yield Figure("The Complete Journey, end to end", f"{seconds:.1f} s", "90 s")
-    yield from _cost(min(whole, key=_seconds), target="2 GB")
+    yield from cost(min(whole, key=_seconds), target="2 GB")
     yield from _steps(min(whole, key=_seconds))
     yield Figure("bare DuckDB script, same core and marts", f"{bare_seconds:.1f} s")
-    yield from _cost(min(bare, key=_seconds))
+    yield from cost(min(bare, key=_seconds))
     yield Figure("ratio", f"{seconds / bare_seconds:.1f}")
     yield Figure("tables of equal content", _agreement(home / "published" / "crm.duckdb", out))
 
@@ -97,7 +89,7 @@ def million_customers(work: Path, runs: int) -> Iterator[Figure]:
     row = counts.fetchone()
     assert row is not None
     yield Figure("simulate 1,000,000 customers", f"{done.seconds:.0f} s", "240 s")
-    yield from _cost(done, target="4 GB")
+    yield from cost(done, target="4 GB")
     for name, count in zip(("transactions", "rows", "files"), row, strict=True):
         yield Figure(f"  {name}", f"{count:,}")
     # Five gigabytes that nothing after it needs.
@@ -105,10 +97,20 @@ def million_customers(work: Path, runs: int) -> Iterator[Figure]:
 
 
 SCENARIOS: dict[str, Callable[[Path, int], Iterator[Figure]]] = {
-    scenario.__name__: scenario for scenario in (nothing_new, small_day, demo, complete_journey, million_customers)
+    scenario.__name__: scenario
+    for scenario in (
+        nothing_new,
+        small_day,
+        demo,
+        complete_journey,
+        load_ratio,
+        load_memory,
+        one_more_day,
+        million_customers,
+    )
 }
 # Minutes and gigabytes: only when asked for.
-LONG = {million_customers.__name__}
+LONG = {scenario.__name__ for scenario in (load_memory, one_more_day, million_customers)}
 
 
 def _built_home(work: Path) -> Path:
@@ -128,12 +130,6 @@ def _crmdw(home: Path, *arguments: str) -> Measurement:
 
 def _seconds(measurement: Measurement) -> float:
     return measurement.seconds
-
-
-def _cost(*measurements: Measurement, target: str = "") -> Iterator[Figure]:
-    """Processor time of all commands together, and the memory of the one that needs most."""
-    yield Figure("  processor time", f"{sum(each.processor_seconds for each in measurements):.1f} s")
-    yield Figure("  peak memory", f"{max(each.peak_bytes for each in measurements) / 1e9:.2f} GB", target)
 
 
 def _steps(measurement: Measurement) -> Iterator[Figure]:

@@ -5,9 +5,11 @@ Between these steps the warehouse is closed, so that nothing waits for a long ga
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from importlib import import_module
 from itertools import accumulate
 
 import duckdb
@@ -97,16 +99,20 @@ def load_deliveries(
     """Load these deliveries of a feed, of which no two are of one slot; raises as load_feed does."""
     if not deliveries:
         return LoadResult(feed.name)
-    with telling_shortage(settings, f"{feed.name} cannot be loaded"), _gate(settings) as gate:
+    with (
+        telling_shortage(settings, f"{feed.name} cannot be loaded"),
+        _gate(settings) as gate,
+        ThreadPoolExecutor(max_workers=1) as importer,
+    ):
+        # Importing Great Expectations takes seconds, in which the files can be read.
+        verdicts = importer.submit(import_module, "pipelines.gate.verdicts")
         recover_archive(settings, feed.name)
         progress(f"reading {len(deliveries)} deliveries")
         deliveries = gather_candidates(gate, settings, feed, deliveries, sources_file.company)
         if not deliveries:
             return LoadResult(feed.name)
         progress(f"gating {len(deliveries)} deliveries")
-        from pipelines.gate.verdicts import judge_candidates  # noqa: PLC0415 (Great Expectations takes seconds)
-
-        judge_candidates(settings, gate, feed)
+        verdicts.result().judge_candidates(settings, gate, feed)
         progress("writing")
         return write_gated(settings, gate, feed, deliveries, run_id)
 

@@ -35,7 +35,7 @@ def writing(settings: Settings, what: str, wait_seconds: float = 0) -> Iterator[
             if is_first:
                 # What a killed writer left there may be personal data.
                 shutil.rmtree(settings.scratch, ignore_errors=True)
-                settings.scratch.mkdir(mode=0o700)
+                settings.scratch.mkdir(mode=0o700, exist_ok=True)
                 holder.write_text(json.dumps({"what": what, "process": os.getpid()}), encoding="utf-8")
             yield
         finally:

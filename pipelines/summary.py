@@ -50,8 +50,7 @@ def show_summary(console: Console, settings: Settings, seconds: float) -> None:
             where = f"first in {Path(file).name} row {row_number}"
             console.print(f"  {rows:,} x {feed}: {reasons} ({where})", soft_wrap=True, markup=False)
         console.print(
-            "  Remedy: mend these rows and deliver the files again; all of them are in quarantine.rows of "
-            f"{settings.warehouse}",
+            f"  Remedy: see them, fix or discard them with {command(settings, 'quarantine', 'list')}",
             soft_wrap=True,
         )
     console.print()
@@ -62,6 +61,7 @@ def show_summary(console: Console, settings: Settings, seconds: float) -> None:
     query = "select segment_label, count(*) from marts.mart_rfm group by all"
     commands = {
         "SQL on the marts": f'{Path(sys.executable)} -c "{python.format(settings.published_file, query)}"',
+        "what the gates found, as a page": command(settings, "quality", "report"),
         "the Dagster UI": command(settings, "ui"),
     }
     if last:

@@ -106,8 +106,7 @@ def _split_csv(source: Source, header: tuple[str, ...], records: str) -> str:
         "then replace(field[2:-2], '\"\"', '\"') else field end)"
     )
     columns = ", ".join(
-        f"case when line is null then {field_name} when unparsed is null then fields[{position}] end "
-        f"as {identifier(landed_name(name))}"
+        f"coalesce({field_name}, fields[{position}]) as {identifier(landed_name(name))}"
         for position, (name, field_name) in enumerate(zip(header, field_names(count), strict=True), 1)
         if name  # a header that ends with a delimiter has a column without a name
     )
@@ -118,7 +117,7 @@ def _split_csv(source: Source, header: tuple[str, ...], records: str) -> str:
             from {records}
             where line is null or trim(line) <> ''
         ), judged as (
-            select * replace (case when has_quotes then {unquoted} else fields end as fields),
+            select *,
                 case
                     when has_quotes and length(array_to_string(fields, '')) + len(fields) <> length(line) + 1
                         then 'a quote is not closed, or stands inside a quoted field'
@@ -126,10 +125,15 @@ def _split_csv(source: Source, header: tuple[str, ...], records: str) -> str:
                     when len(fields) > {count} then 'too many columns: ' || len(fields) || ' of {count}'
                 end as unparsed,
             from split
+        ), parsed as (
+            select * replace (
+                case when unparsed is null then case when has_quotes then {unquoted} else fields end end as fields
+            )
+            from judged
         )
         select batch_id, row_number, unparsed as _unparsed, case when unparsed is not null then line end as _record,
             {columns}
-        from judged)
+        from parsed)
     """
 
 

@@ -53,15 +53,11 @@ def map_landing(
     typed = ",\n".join(
         f"{_typed(target, landed_types, source, company.time_zone)} as {identifier(target.name)}" for target in targets
     )
-    unreadable = (
-        ", ".join(
-            f"case when {target.value} is not null and {identifier(target.name)} is null "
-            f"then {literal(target.name)} end"
-            for target in targets
-            if target.data_type != "varchar"
-        )
-        or "null"
-    )
+    cast = [target for target in targets if target.data_type != "varchar"]
+    is_lost = {t.name: f"({t.value} is not null and {identifier(t.name)} is null)" for t in cast}
+    named = ", ".join(f"case when {lost} then {literal(name)} end" for name, lost in is_lost.items())
+    # Few rows have one: names are put together for these alone.
+    unreadable = f"case when {' or '.join(is_lost.values())} then concat_ws(', ', {named}) end" if cast else "null"
     row_hash = ""
     if source.contract.brings == "snapshot":
         content = ", ".join(f"coalesce({target.value}::varchar, chr(30))" for target in targets)
@@ -108,26 +104,31 @@ def map_landing(
             {row_hash}
             {columns},
             delivery_ends_at,
-            nullif(concat_ws(', ', {unreadable}), '') as unreadable_columns,
+            {unreadable} as unreadable_columns,
             is_undecodable,
             hash({", ".join(target.value for target in targets)}) as content_hash,
             _record as record
         from typed
-        union all by name
-        select
-            {literal(source.source_system)} as source_system,
-            landing.batch_id,
-            batches.delivery_date,
-            landing.row_number,
-            batches.delivery_ends_at,
-            coalesce({undecodable}, false) as is_undecodable,
-            landing._unparsed as unparsed,
-            landing._record as record
-        from landing
-        inner join ({delivered}) as batches on landing.batch_id = batches.batch_id
-        where landing._unparsed is not null
         """
     )
+    if gate.execute("select 1 from landing where _unparsed is not null limit 1").fetchone():
+        gate.execute(
+            f"""
+            insert into {table} by name
+            select
+                {literal(source.source_system)} as source_system,
+                landing.batch_id,
+                batches.delivery_date,
+                landing.row_number,
+                batches.delivery_ends_at,
+                coalesce({undecodable}, false) as is_undecodable,
+                landing._unparsed as unparsed,
+                landing._record as record
+            from landing
+            inner join ({delivered}) as batches on landing.batch_id = batches.batch_id
+            where landing._unparsed is not null
+            """
+        )
 
 
 @dataclass(frozen=True)

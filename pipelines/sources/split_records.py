@@ -5,7 +5,9 @@ times faster than line by line. What needs a closer look (quotes, blank lines, t
 whole lines, which `csv_landing.py` splits.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ import pyarrow.csv
 
 from pipelines.sources.compression import UnreadableFileError
 from pipelines.sources.text_lines import Unreadable, split_lines, whole_lines
+
+_PIECES_AHEAD = 2
 
 
 def field_names(count: int) -> list[str]:
@@ -38,67 +42,78 @@ def read_records(
         ]
     )
 
-    def batches() -> Iterator[pa.RecordBatch]:
+    def pieces() -> Iterator[tuple[str, int, bytes]]:
         for batch_id, path in files:
             try:
-                for first, text in _pieces(path, codec, header_lines):
-                    yield from _split(batch_id, first, text, delimiter, schema)
+                for first, lines in _pieces(path, codec, header_lines):
+                    yield batch_id, first, lines
             except UnreadableFileError as error:
                 unreadable[batch_id] = error
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        # While one piece is split and used, the next is read and decoded.
+        with ThreadPoolExecutor(max_workers=1) as executor:
+            waiting: deque[Future[list[pa.RecordBatch]]] = deque()
+            for piece in pieces():
+                waiting.append(executor.submit(_split, *piece, delimiter, schema))
+                if len(waiting) == _PIECES_AHEAD:
+                    yield from waiting.popleft().result()
+            for future in waiting:
+                yield from future.result()
 
     return pa.RecordBatchReader.from_batches(schema, batches())
 
 
-def _pieces(path: Path, codec: str, header_lines: int) -> Iterator[tuple[int, str]]:
-    """The file after its header in pieces of whole lines, each with the number of its first line."""
+def _pieces(path: Path, codec: str, header_lines: int) -> Iterator[tuple[int, bytes]]:
+    """The file after its header in pieces: the number of the first line, and whole lines in UTF-8."""
     first = 1
-    for piece in whole_lines(path, codec):
-        text, skipped = piece, max(header_lines + 1 - first, 0)
+    for text in whole_lines(path, codec):
+        lines, count = text.encode(), text.count("\n") + 1
+        skipped = min(max(header_lines + 1 - first, 0), count)
         if skipped:
-            text = text.split("\n", skipped)[-1] if text.count("\n") >= skipped else ""
-            skipped = min(skipped, piece.count("\n") + 1)
-        if text or not skipped:
-            yield first + skipped, text
-        first += piece.count("\n") + 1
+            lines = lines.split(b"\n", skipped)[skipped] if skipped < count else b""
+        if lines or not skipped:
+            yield first + skipped, lines
+        first += count
 
 
-def _split(batch_id: str, first: int, text: str, delimiter: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """The records of one piece: those that Arrow split, then the lines that it did not."""
-    numbers = np.arange(first, first + text.count("\n") + 1)
+def _split(batch_id: str, first: int, lines: bytes, delimiter: str, schema: pa.Schema) -> list[pa.RecordBatch]:
+    """The records of one piece: those that Arrow split, and the lines that it did not."""
+    numbers = np.arange(first, first + lines.count(b"\n") + 1)
     odd: list[tuple[int, str]] = []
-    table = _plainly_split(text, delimiter, schema.names[3:], odd)
+    table = _plainly_split(lines, delimiter, schema.names[3:], odd)
     if table is None or table.num_rows + len(odd) != len(numbers):
-        yield _whole(batch_id, pa.array(numbers), split_lines(text), schema)
-        return
+        return [_whole(batch_id, pa.array(numbers), split_lines(lines.decode()), schema)]
+    batches = []
     if odd:
         places = np.array([place for place, _ in odd]) - 1
-        yield _whole(batch_id, pa.array(numbers[places]), pa.array([line for _, line in odd], pa.string()), schema)
+        odd_lines = pa.array([line for _, line in odd], pa.string())
+        batches.append(_whole(batch_id, pa.array(numbers[places]), odd_lines, schema))
         numbers = np.delete(numbers, places)
     for batch in table.combine_chunks().to_batches():
-        rows = batch.num_rows
-        nothing = pa.nulls(rows, pa.string())
-        columns = [_repeated(batch_id, rows), pa.array(numbers), nothing, *batch.columns]
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        columns = [_repeated(batch_id, batch.num_rows), pa.array(numbers), pa.nulls(batch.num_rows, pa.string())]
+        batches.append(pa.RecordBatch.from_arrays([*columns, *batch.columns], schema=schema))
+    return batches
 
 
-def _plainly_split(text: str, delimiter: str, names: list[str], odd: list[tuple[int, str]]) -> pa.Table | None:
-    """The lines of `text` that have as many fields as `names`; the others go into `odd`, as (place from 1, line).
+def _plainly_split(lines: bytes, delimiter: str, names: list[str], odd: list[tuple[int, str]]) -> pa.Table | None:
+    """The lines that have as many fields as `names`; the others go into `odd`, as (place from 1, line).
 
     None where lines cannot be told from records so simply.
     """
-    has_blanks = text.startswith("\n") or text.endswith("\n") or "\n\n" in text
-    if has_blanks or not text or '"' in text or "\r" in text or len(names) == 1:
+    has_blanks = lines.startswith(b"\n") or lines.endswith(b"\n") or b"\n\n" in lines
+    is_odd = b'"' in lines or b"\r" in lines or not delimiter.isascii() or len(names) == 1
+    if has_blanks or is_odd or not lines:
         return None
 
     def keep(row: pa.csv.InvalidRow) -> str:
         odd.append((row.number, row.text))
         return "skip"
 
-    data = text.encode()
     try:
         return pa.csv.read_csv(
-            pa.py_buffer(data),
-            read_options=pa.csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
+            pa.py_buffer(lines),
+            read_options=pa.csv.ReadOptions(use_threads=False, block_size=len(lines) + 1, column_names=names),
             parse_options=pa.csv.ParseOptions(
                 delimiter=delimiter,
                 quote_char=False,

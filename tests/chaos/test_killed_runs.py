@@ -8,13 +8,12 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import duckdb
 import pytest
-from integration.homes import Home, copied_inbox, simulated
+from integration.homes import Home, copied_inbox
 
 from pipelines.content_hash import content_hash
 
@@ -77,25 +76,10 @@ def published_hash(home: Home) -> str | None:
         return content_hash(connection, "published")
 
 
-@dataclass(frozen=True)
-class Built:
-    """A home after one undisturbed run."""
-
-    home: Home
-    hash: str
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    home = simulated(tmp_path_factory.mktemp("built") / "home")
-    home.succeed("run")
-    return Built(home, home.content_hash())
-
-
 @pytest.fixture
-def unbuilt(built: Built, tmp_path: Path) -> Home:
+def unbuilt(built: Home, tmp_path: Path) -> Home:
     """The same home before its marts were built, with another published file of the day before."""
-    home = built.home.copied_to(tmp_path / "home")
+    home = built.copied_to(tmp_path / "home")
     with duckdb.connect(str(home.warehouse)) as warehouse:
         warehouse.execute("drop schema marts cascade; drop schema core cascade; delete from ledger.publications")
     # The copy of what was published would tell that the warehouse is not the one it was.
@@ -110,14 +94,14 @@ def unbuilt(built: Built, tmp_path: Path) -> Home:
 def test_a_run_killed_while_dbt_builds_and_again_while_it_publishes_is_finished_by_the_next(built, unbuilt):
     random = Random(f"{SEED} killed run")
     before, old = unbuilt.published_state(), published_hash(unbuilt)
-    assert old != built.hash
+    assert old != built.content_hash()
     assert kill(unbuilt, "models", report=random.randint(2, 20)) == -signal.SIGKILL
     assert unbuilt.published_state() == before
     assert kill(unbuilt, "publish", effect=random.randint(1, 30)) == -signal.SIGKILL
-    assert unbuilt.published_state() == before or published_hash(unbuilt) == built.hash
+    assert unbuilt.published_state() == before or published_hash(unbuilt) == built.content_hash()
     # dbt had come to its end.
     unbuilt.succeed("publish", preamble=_WITHOUT_DBT)
-    assert published_hash(unbuilt) == built.hash
+    assert published_hash(unbuilt) == built.content_hash()
     assert unaccounted(unbuilt.folder) == []
 
 
@@ -125,13 +109,13 @@ def test_a_run_killed_while_dbt_builds_and_again_while_it_publishes_is_finished_
 @pytest.mark.parametrize("number", range(2 * SCALE))
 def test_a_first_run_killed_at_any_moment_is_finished_by_the_next(built, tmp_path, number):
     random = Random(f"{SEED} {number}")
-    home = copied_inbox(built.home, tmp_path / "home")
-    shutil.copytree(built.home.folder / "inbox", home.folder / "inbox")
+    home = copied_inbox(built, tmp_path / "home")
+    shutil.copytree(built.folder / "inbox", home.folder / "inbox")
     step = STEPS[number % len(STEPS)]
     effect = 0 if step == "models" else random.choice([1, 5, 20, random.randint(1, 300)])
     code = kill(home, step, report=random.randint(1, 60) if step == "models" else 1, effect=effect)
     assert code in (-signal.SIGKILL, 0)
-    assert published_hash(home) in (None, built.hash)
+    assert published_hash(home) in (None, built.content_hash())
     assert unaccounted(home.folder) == []
     home.succeed("run")
-    assert published_hash(home) == built.hash
+    assert published_hash(home) == built.content_hash()

@@ -1,4 +1,4 @@
-"""Homes that several tests look at. They are run once, because a run takes half a minute; who changes one copies it."""
+"""What the integration tests share."""
 
 from __future__ import annotations
 
@@ -6,15 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .homes import Home, simulated
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home that has been simulated and run once. Nobody changes it."""
-    home = simulated(tmp_path_factory.mktemp("built") / "home")
-    home.succeed("run")
-    return home
+from .homes import Home
 
 
 @pytest.fixture

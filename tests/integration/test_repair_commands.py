@@ -32,7 +32,7 @@ def row(home: Home, feed: str) -> str:
 def test_the_list_tells_what_is_held_back_and_nobodys_data(built):
     text = built.succeed("quarantine", "list")
     assert "Held back: 2 rows" in text
-    assert "birth_date" in text and "too few columns" in text
+    assert "(birth_date)" in text and "few columns: 2 of 14" in text
     assert "19991399" not in text
 
 
@@ -60,7 +60,9 @@ def test_a_rebuild_without_inbox_publishes_the_same_content(repaired, tmp_path):
     assert home.content_hash() == repaired.content_hash()
     assert len(home.ask("from ledger.publications")) == len(repaired.ask("from ledger.publications")) + 1
     assert not (home.folder / "warehouse.duckdb.before-rebuild").exists()
-    assert home.ask("select count(*) from ledger.files") == repaired.ask("select count(*) from ledger.files")
+    # A copied home knows its files by two paths.
+    known = "select distinct batch_id from ledger.files order by all"
+    assert home.ask(known) == repaired.ask(known)
 
 
 def test_a_wrong_row_column_or_feed_ends_with_2(copy):

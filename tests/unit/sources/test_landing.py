@@ -4,6 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +12,7 @@ import pytest
 from loading_home import Home
 
 from pipelines.load import Reload
-from pipelines.sources import text_lines
+from pipelines.sources import split_records, text_lines
 from pipelines.sources.compression import UnreadableFileError
 
 CUSTOMERS = "branch__customers"
@@ -149,16 +150,17 @@ def test_a_text_file_that_cannot_be_read_is_refused_alone(
     home.add_source(CUSTOMERS, "{date:%Y%m%d}.txt", {"customer_key": "k"}, format=format)
     home.deliver("20240101.txt", "whatever")
     home.deliver("20240102.txt", right)
-    whole_lines = text_lines._whole_lines
+    whole_lines = text_lines.whole_lines
 
-    def failing(path: Path, codec: str):
+    def failing(path: Path, *reading: Any):
         if path.name == "20240101.txt":
-            yield "the first lines"
+            yield "k\nK1"
             raise UnreadableFileError("it cannot be read: Permission denied", "let crmdw read the file")
-        yield from whole_lines(path, codec)
+        yield from whole_lines(path, *reading)
 
     # Root may read every file, so the operating system's refusal is made here.
-    monkeypatch.setattr(text_lines, "_whole_lines", failing)
+    for module in (text_lines, split_records):
+        monkeypatch.setattr(module, "whole_lines", failing)
     (reason,) = home.load(CUSTOMERS).refused
     assert reason == "20240101.txt: it cannot be read: Permission denied. Remedy: let crmdw read the file"
     assert keys(home) == [("K2", None)]
