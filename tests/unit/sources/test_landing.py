@@ -4,7 +4,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
