@@ -7,16 +7,16 @@ import sys
 import duckdb
 import pyarrow as pa
 
-from pipelines.connections import identifier, literal
+from pipelines.connections import identifier
 from pipelines.settings import PROJECT_ROOT
 from pipelines.sources.configuration import Source
 from pipelines.sources.deliveries import Delivery
 from pipelines.sources.excel_sheet import UNREADABLE
 from pipelines.sources.landing_table import (
-    UNMAPPABLE,
     Landed,
     column_names,
     create_empty_landing,
+    create_landing,
     fault,
     header_fault,
     landed_name,
@@ -52,18 +52,7 @@ def land_excel(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list
         if name
     ]
     gate.register("sheet", sheet)
-    gate.execute(
-        f"""
-        create table landing as
-        select
-            {literal(delivery.batch_id)} as batch_id,
-            row_number,
-            {literal(UNMAPPABLE) if reason else "null"}::varchar as _unparsed,
-            null::varchar as _record,
-            {", ".join(columns)}
-        from sheet
-        """
-    )
+    create_landing(gate, delivery, "sheet", columns, reason)
     gate.unregister("sheet")
     return Landed({delivery.batch_id: reason} if reason else {}, {delivery.batch_id: column_names(header)})
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
+from pipelines.connections import literal
 from pipelines.sources.configuration import Source
 from pipelines.sources.deliveries import Delivery
 
@@ -43,6 +44,27 @@ def create_empty_landing(gate: duckdb.DuckDBPyConnection) -> None:
     """Create `landing` without a row, for deliveries of which none can be read."""
     columns = ", ".join(f"{name} {data_type}" for name, data_type in OWN_COLUMNS.items())
     gate.execute(f"create table landing ({columns})")
+
+
+def create_landing(
+    gate: duckdb.DuckDBPyConnection, delivery: Delivery, records: str, columns: list[str], reason: str | None
+) -> None:
+    """Create `landing` from the relation `records` (row_number and what `columns` select) of one delivery.
+
+    With a `reason` why its columns cannot be mapped, all its rows are unparsed.
+    """
+    gate.execute(
+        f"""
+        create table landing as
+        select
+            {literal(delivery.batch_id)} as batch_id,
+            row_number,
+            {literal(UNMAPPABLE) if reason else "null"}::varchar as _unparsed,
+            null::varchar as _record,
+            {", ".join(columns)}
+        from {records}
+        """
+    )
 
 
 def landed_name(column: str) -> str:

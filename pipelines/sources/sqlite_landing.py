@@ -17,14 +17,14 @@ import pyarrow.compute as pc
 from adbc_driver_manager import dbapi as adbc
 from adbc_driver_sqlite import dbapi as sqlite
 
-from pipelines.connections import identifier, literal
+from pipelines.connections import identifier
 from pipelines.sources.configuration import Source
 from pipelines.sources.deliveries import Delivery
 from pipelines.sources.landing_table import (
-    UNMAPPABLE,
     Landed,
     column_names,
     create_empty_landing,
+    create_landing,
     fault,
     header_fault,
     landed_name,
@@ -100,20 +100,9 @@ def _land(gate: duckdb.DuckDBPyConnection, source: Source, delivery: Delivery, c
     cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(_BATCH_ROWS)})
     cursor.execute(_statement(columns, records, has_rowid=not source.query and _has_rowid(cursor, records)))
     failures: list[Exception] = []
-    names = ", ".join(identifier(column.landed) for column in columns)
+    names = [identifier(column.landed) for column in columns]
     gate.register("record_stream", _stream(cursor.fetch_record_batch(), columns, failures))
-    gate.execute(
-        f"""
-        create table landing as
-        select
-            {literal(delivery.batch_id)} as batch_id,
-            row_number,
-            {literal(UNMAPPABLE) if reason else "null"}::varchar as _unparsed,
-            null::varchar as _record,
-            {names},
-        from record_stream
-        """
-    )
+    create_landing(gate, delivery, "record_stream", names, reason)
     gate.unregister("record_stream")
     if failures:
         raise failures[0]

@@ -41,7 +41,7 @@ BATCH: Row = {
 
 
 class Gate:
-    """A gate's file and the warehouse beside it, as they are when the rows have been judged."""
+    """A gate's database and the warehouse beside it, as they are when the rows have been judged."""
 
     def __init__(self, folder: Path, feed: Feed) -> None:
         folder.mkdir(exist_ok=True)
