@@ -121,7 +121,7 @@ def assert_recovers(home: Home, error: str | None, start: Start) -> None:
     assert leftovers(home.settings.home) == []
 
 
-# The first finds no room for anything; the last have enough for the archive and the gate's spilling, not for the commit.
+# The first finds no room for anything; the last have enough for the archive and for spilling, not for the commit.
 @pytest.mark.parametrize("step", range(STEPS))
 def test_a_load_on_a_full_disk_says_so_and_is_repeated_when_there_is_room(start, small_disk, step):
     home = copied(start.home, small_disk / "home")
