@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One more than there are cores: many tests wait for a process of their own.
+WORKERS := $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 export CRMDW_HOME ?= $(CURDIR)/var
 # For tools that read the dbt project outside a home (the linter).
 export DBT_TARGET_PATH ?= $(CURDIR)/var/dbt
@@ -44,7 +46,7 @@ demo-real: $(VENV)/.data-installed ## The same job on the real Complete Journey 
 	@CRMDW_HOME="$(CRMDW_HOME)/complete_journey" $(BIN)/python examples/complete_journey/reconcile.py
 
 test: $(VENV)/.data-installed ## Pass the tests
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
 
 chaos: $(VENV)/.data-installed ## Damage 1,000 files, kill 200 loads and 20 runs (CHAOS_SEED=2: others)
 	CHAOS_SCALE=10 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/chaos
