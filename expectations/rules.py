@@ -67,8 +67,8 @@ def _contract_rules(feed: Feed) -> list[Expectation]:
         gxe.UnexpectedRowsExpectation(
             unexpected_rows_query=(
                 "select rows.batch_id, rows.row_number from {batch} as rows inner join "
-                f"(select batch_id, {key} from {{batch}} group by all having count(*) > 1) as repeated "
-                f"on rows.batch_id = repeated.batch_id and {same_key}"
+                f"(select batch_id, {key} from {{batch}} where may_share_key group by all having count(*) > 1) "
+                f"as repeated on rows.batch_id = repeated.batch_id and {same_key} where rows.may_share_key"
             ),
             description=f"{key} is unique in the delivery",
         ),

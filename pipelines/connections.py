@@ -12,6 +12,9 @@ import pyarrow as pa
 from pipelines.errors import LockedError
 from pipelines.settings import Settings
 
+STORAGE_VERSION = "v1.4.0"
+"""Of new files. A file of an older one replays another file's stray log, and is written more slowly."""
+
 _RETRY_SECONDS = 10.0
 _PAUSE_SECONDS = 0.2
 
@@ -31,6 +34,7 @@ def connected(settings: Settings, path: Path | None, read_only: bool = False) ->
         # Nothing is fetched from outside; what is needed is inside DuckDB's own package.
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": True,
+        "storage_compatibility_version": STORAGE_VERSION,
     }
     connection = _opened(str(path) if path else ":memory:", read_only, limits)
     try:

@@ -21,7 +21,7 @@ from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.deliveries import Delivery, archived_deliveries
 from pipelines.sources.landing import land
 from pipelines.sources.landing_table import OWN_COLUMNS, landed_name
-from pipelines.sources.masking import mask_landing
+from pipelines.sources.masking import kinds_by_column, mask_landing
 from pipelines.sources.parquet_landing import parquet_schema
 
 _CELLS = """
@@ -199,7 +199,7 @@ class Mending:
                 "from changes where list_contains(?::varchar[], batch_id) group by all",
                 [batches],
             )
-            mask_landing(self.connection, source)
+            mask_landing(self.connection, source, kinds_by_column(self.connection, source))
             self.connection.execute("create or replace table masked_cells as from cells limit 0")
             _append_cells(self.connection, "masked_cells")
             self.connection.execute(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.connections import connected, identifier, literal
+from pipelines.connections import STORAGE_VERSION, connected, identifier, literal
 from pipelines.content_hash import content_hash, copy_hash, published_tables
 from pipelines.decisions import export_state
 from pipelines.errors import PublishError
@@ -23,7 +23,6 @@ from pipelines.settings import PROJECT_ROOT, Settings
 from pipelines.shortage import free_megabytes, is_disk_full
 
 # Readable by DuckDB 1.4 and later, and refused together with another file's stale write-ahead log.
-_STORAGE_VERSION = "v1.4.0"
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def build_candidate(settings: Settings) -> dict[str, int]:
         _discard(candidate)
         with connected(settings, None) as connection:
             connection.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
-            connection.execute(f"attach {literal(candidate)} as candidate (storage_version '{_STORAGE_VERSION}')")
+            connection.execute(f"attach {literal(candidate)} as candidate (storage_version '{STORAGE_VERSION}')")
             rows = {
                 f"{schema}.{table}": _copy_table(connection, schema, table)
                 for schema, table in published_tables(connection, "warehouse")

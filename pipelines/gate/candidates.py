@@ -3,6 +3,7 @@
 Leaves `batches`, one line per delivery, and `numbered`, every row read, of which `gate_rows` are those to be judged.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import groupby
 from pathlib import Path
@@ -18,9 +19,11 @@ from pipelines.sources.configuration import Company
 from pipelines.sources.deliveries import Delivery, reading_hash
 from pipelines.sources.landing import land
 from pipelines.sources.mapping import create_candidates, map_landing
-from pipelines.sources.masking import mask_landing, record_hits
+from pipelines.sources.masking import kinds_by_column, mask_landing, record_hits
 from pipelines.sources.parquet_landing import parquet_schema
 from pipelines.sources.postgresql_landing import keep_delivered_rows
+
+_PORTION_BYTES = 128 << 20
 
 
 def gather_candidates(
@@ -47,57 +50,14 @@ def gather_candidates(
         for delivery in deliveries
     }
     order = sorted(deliveries, key=lambda delivery: alike[delivery.batch_id])
-    for (_, is_archived, _), group in groupby(order, key=lambda delivery: alike[delivery.batch_id]):
-        together = list(group)
-        source = together[0].source
-        reading = reading_hash(source)
-        if is_archived:
-            landed = land_from_archive(gate, settings, source, together)
-            masked = {delivery.batch_id: delivery.values_masked for delivery in together}
-        else:
-            landed = land(gate, source, together, company.time_zone)
-            together = [landed.changed.get(delivery.batch_id, delivery) for delivery in together]
-            changed = [delivery.batch_id for delivery in together if not delivery.is_unchanged()]
-            gate.execute("delete from landing where list_contains(?::varchar[], batch_id)", [changed])
-            together = [delivery for delivery in together if delivery.batch_id not in changed]
-            masked = mask_landing(gate, source)
-            if kept := archived_files(settings, feed.name, [one.keeps for one in together if one.keeps]):
-                keep_delivered_rows(gate, source, together, kept)
-            store_landing(gate, settings, feed.name)
-        record_hits(gate, source)
-        insert_rows(
-            gate,
-            "insert into batches by name select *, 0 as row_number from rows",
-            (*_BATCH_COLUMNS, "reading_hash", "tolerance", "fault", "source_columns", "values_masked"),
-            [
-                (
-                    *_batch_columns(delivery),
-                    reading,
-                    feed.tolerance,
-                    landed.faults.get(delivery.batch_id),
-                    landed.columns.get(delivery.batch_id),
-                    masked.get(delivery.batch_id, 0),
-                )
-                for delivery in together
-            ],
-        )
-        map_landing(gate, source, company, settings)
-        if is_decided:
-            map_fixed(gate, source, company, settings)
-        gathered += together
+    for _, group in groupby(order, key=lambda delivery: alike[delivery.batch_id]):
+        for portion in _portions(group):
+            gathered += _gather_portion(gate, settings, feed, portion, company, is_decided)
     gate.execute("drop table if exists landing")
-    gate.execute(
-        """
-        alter table candidates rename to numbered;
-        alter table numbered add column is_duplicate boolean default false;
-        """
-    )
-    _mark_duplicates(gate, feed)
+    mark_repeated(gate, feed)
     gate.execute(
         """
         alter table numbered add column decision varchar;
-        create view gate_rows as
-        from numbered where not is_duplicate and unparsed is null and decision is distinct from 'discard';
         update batches set rows_read = counted.rows_read
         from (select batch_id, count(*) as rows_read from numbered group by batch_id) as counted
         where batches.batch_id = counted.batch_id;
@@ -105,14 +65,68 @@ def gather_candidates(
     )
     if is_decided:
         put_decided(gate, settings, feed)
+        # A fixed row may have got the key of another.
+        gate.execute("update numbered set may_share_key = true")
+    _show_gate_rows(gate)
     return gathered
 
 
-def _mark_duplicates(gate: duckdb.DuckDBPyConnection, feed: Feed) -> None:
-    """Mark the rows that repeat an earlier row of their batch: alike by the hash of what came, and by every value.
+def _gather_portion(
+    gate: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    feed: Feed,
+    portion: list[Delivery],
+    company: Company,
+    is_decided: bool,
+) -> list[Delivery]:
+    """Add to `batches` and `candidates` some deliveries of one source that can stand in one table."""
+    source = portion[0].source
+    if portion[0].is_archived:
+        together = portion
+        landed = land_from_archive(gate, settings, source, together)
+        kinds = kinds_by_column(gate, source)
+        masked = {delivery.batch_id: delivery.values_masked for delivery in together}
+    else:
+        landed = land(gate, source, portion, company.time_zone)
+        as_read = [landed.changed.get(delivery.batch_id, delivery) for delivery in portion]
+        changed = [delivery.batch_id for delivery in as_read if not delivery.is_unchanged()]
+        together = [delivery for delivery in as_read if delivery.batch_id not in changed]
+        gate.execute("delete from landing where list_contains(?::varchar[], batch_id)", [changed])
+        kinds = kinds_by_column(gate, source)
+        masked = mask_landing(gate, source, kinds)
+        if kept := archived_files(settings, feed.name, [one.keeps for one in together if one.keeps]):
+            keep_delivered_rows(gate, source, together, kept)
+        store_landing(gate, settings, feed.name)
+    record_hits(gate, source, kinds)
+    insert_rows(
+        gate,
+        "insert into batches by name select *, 0 as row_number from rows",
+        (*_BATCH_COLUMNS, "reading_hash", "tolerance", "fault", "source_columns", "values_masked"),
+        [
+            (
+                *_batch_columns(delivery),
+                reading_hash(source),
+                feed.tolerance,
+                landed.faults.get(delivery.batch_id),
+                landed.columns.get(delivery.batch_id),
+                masked.get(delivery.batch_id, 0),
+            )
+            for delivery in together
+        ],
+    )
+    map_landing(gate, source, company, settings, may_be_undecodable=landed.may_be_undecodable)
+    if is_decided:
+        map_fixed(gate, source, company, settings)
+    return together
 
-    Numbering rows within their equals would sort every column of every row; few rows have an equal.
+
+def mark_repeated(gate: duckdb.DuckDBPyConnection, feed: Feed) -> None:
+    """Make `numbered` of `candidates`; mark what may share its key within its batch, and what repeats a row whole.
+
+    The former is a sieve that lets nothing through: few rows pass it, and whoever looks for equals looks there. Rows
+    are alike by the hash of what came and by every value; numbering them within their equals would sort all of them.
     """
+    key_hash = f"hash(batch_id, {', '.join(identifier(name) for name in feed.key)})"
     values = [*feed.raw_columns(), "unreadable_columns"]
     content = [name for name in values if name not in SYSTEM_COLUMNS | SNAPSHOT_COLUMNS]
     alike = " and ".join(
@@ -120,20 +134,27 @@ def _mark_duplicates(gate: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     )
     gate.execute(
         f"""
+        alter table candidates rename to numbered;
+        alter table numbered add column is_duplicate boolean default false;
+        create temp table repeated_keys as
+        select {key_hash} as key_hash from numbered where unparsed is null group by all having count(*) > 1;
+        update numbered set may_share_key = true
+        from repeated_keys where unparsed is null and {key_hash} = repeated_keys.key_hash;
+        drop table repeated_keys;
         create temp table firsts as
         select numbered.*
         from numbered
         inner join (
             select batch_id, content_hash, min(row_number) as row_number
             from numbered
-            where unparsed is null
+            where may_share_key
             group by batch_id, content_hash
             having count(*) > 1
         ) as repeated using (batch_id, content_hash, row_number);
         update numbered set is_duplicate = true
         from firsts
         where
-            numbered.unparsed is null
+            numbered.may_share_key
             and numbered.batch_id = firsts.batch_id
             and numbered.content_hash = firsts.content_hash
             and numbered.row_number > firsts.row_number
@@ -141,6 +162,28 @@ def _mark_duplicates(gate: duckdb.DuckDBPyConnection, feed: Feed) -> None:
         drop table firsts
         """
     )
+
+
+def _show_gate_rows(gate: duckdb.DuckDBPyConnection) -> None:
+    """Create the view of the rows to be judged; where nothing is set aside, no rule has to look for that again."""
+    condition = "not is_duplicate and unparsed is null and decision is distinct from 'discard'"
+    is_any_aside = gate.execute(f"select 1 from numbered where not ({condition}) limit 1").fetchone()
+    gate.execute(f"create view gate_rows as from numbered where {condition if is_any_aside else 'true'}")
+
+
+def _portions(deliveries: Iterable[Delivery]) -> Iterator[list[Delivery]]:
+    """The deliveries in portions that land within memory, each of at least one file; a database is read at one moment.
+
+    What is landed is in memory a second time, mapped, and would have to be spilled.
+    """
+    portion: list[Delivery] = []
+    for delivery in deliveries:
+        size = sum(one.size for one in portion)
+        if portion and not delivery.source.connection and size + delivery.size > _PORTION_BYTES:
+            yield portion
+            portion = []
+        portion.append(delivery)
+    yield portion
 
 
 def _schema(settings: Settings, delivery: Delivery) -> str:

@@ -156,10 +156,7 @@ def _count_references(gate: duckdb.DuckDBPyConnection, columns: list[Column]) ->
 
 
 def _count_missing_references(gate: duckdb.DuckDBPyConnection, feed: Feed, column: Column) -> None:
-    """Count the keys that no delivery of the referred feed held by then; none before its first delivery of all.
-
-    Nearly every key is known from its first day on, so that the few others alone are looked at row by row.
-    """
+    """Count the keys that no delivery of the referred feed held by then; none before its first delivery of all."""
     assert column.references and column.companion
     referred = feeds()[column.references]
     key, own_key, own_system = (identifier(name) for name in (referred.key[0], column.name, column.companion))
@@ -171,30 +168,20 @@ def _count_missing_references(gate: duckdb.DuckDBPyConnection, feed: Feed, colum
         )
     gate.execute(
         f"""
-        create or replace temp table not_known_at_first as
-        select wanted.source_system, wanted.key, known.first_date
-        from (
-            select {own_system} as source_system, {own_key} as key, min(delivery_date) as first_date
-            from gate_rows
-            where {own_key} is not null
-            group by all
-        ) as wanted
-        left join (
-            select source_system, key, min(delivery_date) as first_date
-            from ({delivered}) as delivered
-            where key in (select {own_key} from gate_rows)
-            group by all
-        ) as known
-            on wanted.source_system = known.source_system and wanted.key = known.key
-        where known.first_date is null or known.first_date > wanted.first_date;
         update judged_batches set {missing(column)} = counted.rows_missing
         from (
             select gate_rows.batch_id, count(*) as rows_missing
             from gate_rows
-            inner join not_known_at_first as unknown
-                on gate_rows.{own_system} = unknown.source_system and gate_rows.{own_key} = unknown.key
+            left join (
+                select source_system, key, min(delivery_date) as first_date
+                from ({delivered}) as delivered
+                where key in (select {own_key} from gate_rows)
+                group by all
+            ) as known
+                on gate_rows.{own_system} = known.source_system and gate_rows.{own_key} = known.key
             where
-                gate_rows.delivery_date < coalesce(unknown.first_date, 'infinity'::date)
+                gate_rows.{own_key} is not null
+                and gate_rows.delivery_date < coalesce(known.first_date, 'infinity'::date)
                 and gate_rows.delivery_date >= (select min(delivery_date) from ({delivered}) as delivered)
             group by gate_rows.batch_id
         ) as counted

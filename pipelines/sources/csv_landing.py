@@ -27,6 +27,7 @@ def land_csv(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[D
     """Create `landing` from delimited files; files may differ in their headers, or have none and the stated fields."""
     unreadable: Unreadable = {}
     faults: Faults = {}
+    undecodable: set[str] = set()
     alike: dict[tuple[str, ...], list[Delivery]] = {}
     for delivery in deliveries:
         header = _header_of(source, delivery, unreadable)
@@ -40,7 +41,9 @@ def land_csv(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[D
     for number, (names, some) in enumerate(alike.items()):
         files = [(delivery.batch_id, delivery.path) for delivery in some]
         header_lines = 0 if source.fields else 1
-        stream = read_records(files, source.text_codec, source.delimiter, len(names), header_lines, unreadable)
+        stream = read_records(
+            files, source.text_codec, source.delimiter, len(names), header_lines, unreadable, undecodable
+        )
         gate.register(f"records_{number}", stream)
         selects.append(_split_csv(source, names, f"records_{number}"))
     unmappable = [delivery for delivery in deliveries if delivery.batch_id in faults]
@@ -53,7 +56,11 @@ def land_csv(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: list[D
         gate.unregister(f"records_{number}")
     faults |= without_unreadable(gate, "landing", deliveries, unreadable)
     columns = {delivery.batch_id: column_names(names) for names, some in alike.items() for delivery in some}
-    return Landed(faults, {batch_id: told for batch_id, told in columns.items() if batch_id not in faults})
+    return Landed(
+        faults,
+        {batch_id: told for batch_id, told in columns.items() if batch_id not in faults},
+        may_be_undecodable=bool(undecodable or unmappable),
+    )
 
 
 def _header_of(source: Source, delivery: Delivery, unreadable: Unreadable) -> list[str]:

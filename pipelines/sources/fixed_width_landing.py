@@ -1,24 +1,21 @@
 """Lands fixed-width text: a line is cut by bytes before it is decoded, because in CP949 a Hangul syllable is two."""
 
-import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.sources.compression import UnreadableFileError, opened
+from pipelines.sources.compression import UnreadableFileError
 from pipelines.sources.configuration import Source
 from pipelines.sources.deliveries import Delivery
 from pipelines.sources.landing_table import Landed, column_names, landed_name
 from pipelines.sources.text_landing import without_unreadable
-from pipelines.sources.text_lines import Unreadable, decoded
+from pipelines.sources.text_lines import Unreadable, decoded, whole_byte_lines
 
-_CHUNK_BYTES = 8 << 20
 _ANY_BYTES_AS_TEXT = pc.CastOptions(pa.string(), allow_invalid_utf8=True)
 
 
@@ -66,35 +63,12 @@ def _records(layout: _Layout, deliveries: list[Delivery], unreadable: Unreadable
     for delivery in deliveries:
         try:
             first = 1
-            for content in _whole_lines(delivery.path):
+            for content in whole_byte_lines(delivery.path):
                 lines = pc.split_pattern(pa.array([content], pa.large_binary()), b"\n").values.cast(pa.binary())
                 yield _cut(layout, delivery.batch_id, first, lines)
                 first += len(lines)
         except UnreadableFileError as error:
             unreadable[delivery.batch_id] = error
-
-
-def _whole_lines(path: Path) -> Iterator[bytes]:
-    """The file in pieces that end at the end of a line, without that last line end."""
-    rest = b""
-    is_first = True
-    with opened(path) as file:
-        while piece := file.read(_CHUNK_BYTES):
-            head, line_end, tail = piece.rpartition(b"\n")
-            if not line_end:
-                rest += piece
-                continue
-            content, rest = rest + head, tail
-            yield _with_plain_ends(content, is_first)
-            is_first = False
-    if rest:
-        yield _with_plain_ends(rest, is_first)
-
-
-def _with_plain_ends(content: bytes, is_first: bool) -> bytes:
-    if is_first:
-        content = content.removeprefix(codecs.BOM_UTF8)
-    return content.replace(b"\r\n", b"\n").removesuffix(b"\r")
 
 
 def _cut(layout: _Layout, batch_id: str, first: int, lines: pa.Array) -> pa.RecordBatch:

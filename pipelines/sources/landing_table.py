@@ -25,11 +25,13 @@ class Landed:
     `columns` maps batch_id to the source's own columns in the file's order: `name type, name type`, or names alone
     where the format knows no types. A batch whose columns nobody can tell is not in it. `changed` maps batch_id to the
     delivery as it was when its rows were read, of a source that nobody can keep still between look and reading.
+    `may_be_undecodable` is false where it is known that no text holds a U+FFFD.
     """
 
     faults: Faults
     columns: dict[str, str]
     changed: dict[str, Delivery] = field(default_factory=dict)
+    may_be_undecodable: bool = True
 
 
 UNMAPPABLE = "the delivery's columns are not the contract's"

@@ -4,6 +4,8 @@ A value that cannot be cast becomes null and its column is named in `unreadable_
 """
 
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 
 import duckdb
 
@@ -28,6 +30,7 @@ def create_candidates(gate: duckdb.DuckDBPyConnection, feed: Feed, table: str = 
         "unreadable_columns": "varchar",
         "is_undecodable": "boolean",
         "content_hash": "ubigint",
+        "may_share_key": "boolean default false",
         "unparsed": "varchar",
         "record": "varchar",
     }
@@ -36,7 +39,12 @@ def create_candidates(gate: duckdb.DuckDBPyConnection, feed: Feed, table: str = 
 
 
 def map_landing(
-    gate: duckdb.DuckDBPyConnection, source: Source, company: Company, settings: Settings, table: str = "candidates"
+    gate: duckdb.DuckDBPyConnection,
+    source: Source,
+    company: Company,
+    settings: Settings,
+    table: str = "candidates",
+    may_be_undecodable: bool = True,
 ) -> None:
     """Add the rows of `landing` to the `table` of candidates, mapped onto the contract and cast.
 
@@ -65,7 +73,8 @@ def map_landing(
     columns = ", ".join(identifier(target.name) for target in targets)
     # A column that nothing maps counts too: where one byte was lost, the line may hold other things than it says.
     texts = [name for name, data_type in landed_types.items() if data_type == "VARCHAR" and name not in _WITHOUT_TEXT]
-    undecodable = " or ".join(f"contains(landing.{identifier(name)}, chr(65533))" for name in texts)
+    searched = [f"contains(landing.{identifier(name)}, chr(65533))" for name in texts if may_be_undecodable]
+    undecodable = " or ".join(searched) or "false"
     delivered = f"""
         select
             batch_id,
@@ -106,7 +115,7 @@ def map_landing(
             delivery_ends_at,
             {unreadable} as unreadable_columns,
             is_undecodable,
-            hash({", ".join(target.value for target in targets)}) as content_hash,
+            hash({", ".join(target.value for target in targets if target.is_told) or "null"}) as content_hash,
             _record as record
         from typed
         """
@@ -139,6 +148,11 @@ class _Target:
     data_type: str
     mapping: Mapping | None
     key: Column | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the source says it, row by row."""
+        return self.mapping is not None and self.mapping.constant is None
 
     @property
     def value(self) -> str:
@@ -195,7 +209,16 @@ def _column(source: Source, name: str, landed_types: dict[str, str]) -> str:
     if landed not in landed_types:
         return "null::varchar"  # every batch in hand has a faulty header
     expression = f"landing.{identifier(landed)}"
-    return f"nullif(trim({expression}), '')" if landed_types[landed] == "VARCHAR" else expression
+    return f"nullif({_trimmed(expression)}, '')" if landed_types[landed] == "VARCHAR" else expression
+
+
+def _trimmed(text: str) -> str:
+    """`text` without the spaces of any script around it. Most have none, which is seen at a fifth of the price.
+
+    A text that is as long in bytes as in characters has no character beyond ASCII, whose one space is looked for.
+    """
+    may_have_spaces = f"contains({text}, ' ') or strlen({text}) <> length({text})"
+    return f"case when {may_have_spaces} then trim({text}) else {text} end"
 
 
 def _value_type(target: _Target, landed_types: dict[str, str], source: Source) -> str:
@@ -243,16 +266,51 @@ def _typed(target: _Target, landed_types: dict[str, str], source: Source, time_z
 def _number(value: str, wanted: str) -> str:
     """A text of plain digits as a number; DuckDB alone reads 5.55e-17 as the decimal 0.01, and 1.5 as the integer 2.
 
-    More decimals than the type keeps would be rounded silently: they are no number, unless they are zeros.
+    More decimals than the type keeps would be rounded silently: they are no number, unless they are zeros. Most numbers
+    are whole, and known to be plain when they read the same written again, which is cheaper than to look at each digit.
     """
     scale = _scale(wanted)
     digits = f"[+-]?([0-9]+(\\.[0-9]{{0,{scale}}}0*)?|\\.[0-9]{{1,{scale}}}0*)" if scale else "[+-]?[0-9]+(\\.0+)?"
-    return f"case when regexp_full_match({value}, {literal(digits)}) then try_cast({value} as {wanted}) end"
+    whole = f"try_cast({value} as bigint)"
+    return (
+        f"case when {whole}::varchar = {value} then try_cast({whole} as {wanted}) "
+        f"when regexp_full_match({value}, {literal(digits)}) then try_cast({value} as {wanted}) end"
+    )
 
 
 def _instant(local: str, time_zone: str) -> str:
     """The instant in UTC of a local time. Going back by the microseconds is half the price of a second time zone."""
-    return f"make_timestamp(epoch_us(timezone({literal(time_zone)}, {local})))"
+    by_calendar = f"make_timestamp(epoch_us(timezone({literal(time_zone)}, {local})))"
+    settled, microseconds = _settled(time_zone)
+    return (
+        f"case when {local} >= timestamp {literal(settled)} "
+        f"then make_timestamp(epoch_us({local}) - {microseconds}) else {by_calendar} end"
+    )
+
+
+@cache
+def _settled(time_zone: str) -> tuple[datetime, int]:
+    """Since when the zone's clocks are no more changed, and how many microseconds they are ahead of UTC since then.
+
+    From then on an instant is a subtraction, half the price of asking the calendar. A zone with summer time never
+    settles.
+    """
+    with duckdb.connect() as connection:
+        row = connection.execute(
+            """
+            with days as (
+                select
+                    day,
+                    epoch_us(day) - epoch_us(timezone($zone, day)) as ahead,
+                    last(ahead order by day) over () as at_last,
+                from (select unnest(range(timestamp '1900-01-01', timestamp '2100-01-01', interval 1 day)) as day)
+            )
+            select coalesce(max(day) filter (ahead <> at_last) + to_days(2), min(day)), any_value(at_last) from days
+            """,
+            {"zone": time_zone},
+        ).fetchone()
+    assert row is not None
+    return row
 
 
 def _scale(data_type: str) -> int:

@@ -43,7 +43,11 @@ create or replace temp macro with_value(record, old, new) as
 """
 
 
-def mask_landing(gate: duckdb.DuckDBPyConnection, source: Source) -> dict[str, int]:
+Kinds = dict[str, Kind | None]
+"""What the columns of a landing hold, those of which some text is long enough to hold a personal number."""
+
+
+def mask_landing(gate: duckdb.DuckDBPyConnection, source: Source, kinds: Kinds) -> dict[str, int]:
     """Mask `landing`, and hash the keys that the source says; batch_id -> how many of its values were masked.
 
     A value counts once, however many numbers it held. What a keyed hash replaced does not count.
@@ -51,7 +55,6 @@ def mask_landing(gate: duckdb.DuckDBPyConnection, source: Source) -> dict[str, i
     create_masking_macros(gate)
     gate.execute(_MACROS)
     hash_keys(gate, source)
-    kinds = _kinds_by_column(gate, source)
     typed = [name for name, kind in kinds.items() if kind in ("name", "contact", "free_text")]
     others = [name for name, kind in kinds.items() if kind is None]
     suspects = _find_suspects(gate, typed, others)
@@ -80,11 +83,10 @@ def mask_landing(gate: duckdb.DuckDBPyConnection, source: Source) -> dict[str, i
     return counts
 
 
-def record_hits(gate: duckdb.DuckDBPyConnection, source: Source) -> None:
+def record_hits(gate: duckdb.DuckDBPyConnection, source: Source, kinds: Kinds) -> None:
     """Add to `sensitive_hits` what looks like a personal number in keys, codes and amounts, which are never masked."""
     create_masking_macros(gate)
     hashed = [landed_name(name) for name in hashed_columns(source)]
-    kinds = _kinds_by_column(gate, source)
     for name in [name for name, kind in kinds.items() if kind in _NEVER_MASKED and name not in hashed]:
         gate.execute(
             "insert into sensitive_hits by name select batch_id, ? as column_name, count(*) as hits "
@@ -93,7 +95,7 @@ def record_hits(gate: duckdb.DuckDBPyConnection, source: Source) -> None:
         )
 
 
-def _kinds_by_column(gate: duckdb.DuckDBPyConnection, source: Source) -> dict[str, Kind | None]:
+def kinds_by_column(gate: duckdb.DuckDBPyConnection, source: Source) -> Kinds:
     """The text columns of `landing` that are long enough to hold a personal number, with what they hold.
 
     A column that fills several is of the kind that is never masked, if one of them is: a masked key would be the same

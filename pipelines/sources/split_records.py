@@ -15,9 +15,11 @@ import pyarrow as pa
 import pyarrow.csv
 
 from pipelines.sources.compression import UnreadableFileError
-from pipelines.sources.text_lines import Unreadable, split_lines, whole_lines
+from pipelines.sources.text_lines import UNDECODABLE, Unreadable, split_lines, whole_lines_in_utf8
 
 _PIECES_AHEAD = 2
+_UNDECODABLE = UNDECODABLE.encode()
+_LINE_END = ord("\n")
 
 
 def field_names(count: int) -> list[str]:
@@ -26,12 +28,19 @@ def field_names(count: int) -> list[str]:
 
 
 def read_records(
-    files: Iterable[tuple[str, Path]], codec: str, delimiter: str, count: int, header_lines: int, unreadable: Unreadable
+    files: Iterable[tuple[str, Path]],
+    codec: str,
+    delimiter: str,
+    count: int,
+    header_lines: int,
+    unreadable: Unreadable,
+    undecodable: set[str],
 ) -> pa.RecordBatchReader:
     """Every line of every file after its header as (batch_id, row_number, line, field_1 ... field_count).
 
     Either `line` is null and the fields are texts, or the line is whole and the fields are null. Where a file cannot be
-    read to its end, the error goes into `unreadable` under its batch_id, and the next file follows.
+    read to its end, the error goes into `unreadable` under its batch_id, and the next file follows. The batch_id of a
+    file in which something could not be decoded goes into `undecodable`.
     """
     schema = pa.schema(
         [
@@ -46,6 +55,8 @@ def read_records(
         for batch_id, path in files:
             try:
                 for first, lines in _pieces(path, codec, header_lines):
+                    if _UNDECODABLE in lines:
+                        undecodable.add(batch_id)
                     yield batch_id, first, lines
             except UnreadableFileError as error:
                 unreadable[batch_id] = error
@@ -67,21 +78,25 @@ def read_records(
 def _pieces(path: Path, codec: str, header_lines: int) -> Iterator[tuple[int, bytes]]:
     """The file after its header in pieces: the number of the first line, and whole lines in UTF-8."""
     first = 1
-    for text in whole_lines(path, codec):
-        lines, count = text.encode(), text.count("\n") + 1
+    for lines in whole_lines_in_utf8(path, codec):
+        count = lines.count(b"\n") + 1
         skipped = min(max(header_lines + 1 - first, 0), count)
+        rest = lines
         if skipped:
-            lines = lines.split(b"\n", skipped)[skipped] if skipped < count else b""
-        if lines or not skipped:
-            yield first + skipped, lines
+            rest = lines.split(b"\n", skipped)[skipped] if skipped < count else b""
+        if rest or not skipped:
+            yield first + skipped, rest
         first += count
 
 
 def _split(batch_id: str, first: int, lines: bytes, delimiter: str, schema: pa.Schema) -> list[pa.RecordBatch]:
     """The records of one piece: those that Arrow split, and the lines that it did not."""
-    numbers = np.arange(first, first + lines.count(b"\n") + 1)
+    is_line_end = np.frombuffer(lines, np.uint8) == _LINE_END
+    numbers = np.arange(first, first + np.count_nonzero(is_line_end) + 1)
+    # Arrow makes a record of empty fields of a blank line.
+    has_blanks = not lines or is_line_end[0] or is_line_end[-1] or (is_line_end[1:] & is_line_end[:-1]).any()
     odd: list[tuple[int, str]] = []
-    table = _plainly_split(lines, delimiter, schema.names[3:], odd)
+    table = None if has_blanks else _plainly_split(lines, delimiter, schema.names[3:], odd)
     if table is None or table.num_rows + len(odd) != len(numbers):
         return [_whole(batch_id, pa.array(numbers), split_lines(lines.decode()), schema)]
     batches = []
@@ -101,9 +116,7 @@ def _plainly_split(lines: bytes, delimiter: str, names: list[str], odd: list[tup
 
     None where lines cannot be told from records so simply.
     """
-    has_blanks = lines.startswith(b"\n") or lines.endswith(b"\n") or b"\n\n" in lines
-    is_odd = b'"' in lines or b"\r" in lines or not delimiter.isascii() or len(names) == 1
-    if has_blanks or is_odd or not lines:
+    if b'"' in lines or b"\r" in lines or not delimiter.isascii() or len(names) == 1:
         return None
 
     def keep(row: pa.csv.InvalidRow) -> str:

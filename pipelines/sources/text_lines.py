@@ -17,6 +17,9 @@ from pipelines.sources.compression import UnreadableFileError, opened
 Unreadable = dict[str, UnreadableFileError]
 """batch_id -> why its file cannot be read to its end."""
 
+UNDECODABLE = "\ufffd"
+"""What stands for a byte that the codec cannot decode."""
+
 _CHUNK_BYTES = 8 << 20
 _HEAD_BYTES = 64 << 10
 _SCHEMA = pa.schema([("batch_id", pa.string()), ("row_number", pa.int64()), ("line", pa.string())])
@@ -75,6 +78,47 @@ def whole_lines(path: Path, codec: str, chunk_bytes: int = _CHUNK_BYTES) -> Iter
     rest += decoder.decode(b"", final=True)
     if rest:
         yield _composed(rest)
+
+
+def whole_byte_lines(path: Path) -> Iterator[bytes]:
+    """The file's bytes in pieces that end at the end of a line, without that last line end and a UTF-8 byte order mark.
+
+    For codecs in which a line end is the byte 10 and nothing else has that byte.
+    """
+    rest = b""
+    is_first = True
+    with opened(path) as file:
+        while piece := file.read(_CHUNK_BYTES):
+            head, line_end, tail = piece.rpartition(b"\n")
+            if not line_end:
+                rest += piece
+                continue
+            content, rest = rest + head, tail
+            yield _with_plain_ends(content, is_first)
+            is_first = False
+    if rest:
+        yield _with_plain_ends(rest, is_first)
+
+
+def _with_plain_ends(content: bytes, is_first: bool) -> bytes:
+    if is_first:
+        content = content.removeprefix(codecs.BOM_UTF8)
+    return content.replace(b"\r\n", b"\n").removesuffix(b"\r") if b"\r" in content else content
+
+
+def whole_lines_in_utf8(path: Path, codec: str) -> Iterator[bytes]:
+    """The same pieces as of whole_lines, in UTF-8; what came as such is looked at and passed on."""
+    if codecs.lookup(codec).name not in ("utf-8", "utf-8-sig"):
+        yield from (text.encode() for text in whole_lines(path, codec))
+        return
+    for content in whole_byte_lines(path):
+        yield content if content.isascii() else _in_composed_utf8(content)
+
+
+def _in_composed_utf8(content: bytes) -> bytes:
+    text = content.decode("utf-8", errors="replace")
+    composed = unicodedata.normalize("NFC", text)
+    return content if composed == text and UNDECODABLE not in text else composed.encode()
 
 
 def _composed(text: str) -> str:

@@ -18,6 +18,7 @@ import pytest
 
 from pipelines.connections import identifier
 from pipelines.contracts import Column, Feed, feeds
+from pipelines.gate.candidates import mark_repeated
 from pipelines.sources.mapping import create_candidates
 
 Row = dict[str, Any]
@@ -332,7 +333,8 @@ def write_gate_rows(path: Path, feed: Feed, batches: dict[str, list[Row]]) -> No
                 names = ", ".join(identifier(name) for name in values)
                 places = ", ".join("?" for _ in values)
                 gate.execute(f"insert into candidates ({names}) values ({places})", list(values.values()))
-        gate.execute("create view gate_rows as from candidates")
+        mark_repeated(gate, feed)
+        gate.execute("create view gate_rows as from numbered")
 
 
 def failing_rows(path: Path, feed: Feed) -> dict[str, set[tuple[str, int]]]:

@@ -3,7 +3,7 @@
 import pytest
 from loading_home import Home
 
-from pipelines.sources import fixed_width_landing
+from pipelines.sources import text_lines
 
 CUSTOMERS = "branch__customers"
 COLUMNS = {"customer_key": "number", "customer_name": "name", "occupation": "class"}
@@ -34,7 +34,7 @@ def held(home: Home) -> list[tuple]:
 def test_hangul_takes_two_bytes_and_shifts_nothing(
     host: Home, monkeypatch: pytest.MonkeyPatch, chunk: int, end: bytes
 ) -> None:
-    monkeypatch.setattr(fixed_width_landing, "_CHUNK_BYTES", chunk)
+    monkeypatch.setattr(text_lines, "_CHUNK_BYTES", chunk)
     lines = [line("K1", "김은경", "사"), b"", line("K2", "Kim", "a"), line("K3", "똠방각하", "")]
     host.deliver("c_20240101.txt", end.join(lines))
     assert host.load(CUSTOMERS).refused == []

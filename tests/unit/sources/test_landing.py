@@ -1,5 +1,6 @@
 """Deliveries that cannot be landed are refused by name, and those beside them load as if they were alone."""
 
+from contextlib import nullcontext
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from loading_home import Home
 
 from pipelines.load import Reload
-from pipelines.sources import split_records, text_lines
+from pipelines.sources import text_lines
 from pipelines.sources.compression import UnreadableFileError
 
 CUSTOMERS = "branch__customers"
@@ -149,17 +150,23 @@ def test_a_text_file_that_cannot_be_read_is_refused_alone(
     home.add_source(CUSTOMERS, "{date:%Y%m%d}.txt", {"customer_key": "k"}, format=format)
     home.deliver("20240101.txt", "whatever")
     home.deliver("20240102.txt", right)
-    whole_lines = text_lines.whole_lines
+    opened = text_lines.opened
 
-    def failing(path: Path, *reading: Any):
-        if path.name == "20240101.txt":
-            yield "k\nK1"
-            raise UnreadableFileError("it cannot be read: Permission denied", "let crmdw read the file")
-        yield from whole_lines(path, *reading)
+    class Failing:
+        """A file that can be read once, and then no more."""
+
+        is_read = False
+
+        def read(self, size: int) -> bytes:
+            if self.is_read:
+                raise UnreadableFileError("it cannot be read: Permission denied", "let crmdw read the file")
+            self.is_read = True
+            return b"k\nK1\nK"
 
     # Root may read every file, so the operating system's refusal is made here.
-    for module in (text_lines, split_records):
-        monkeypatch.setattr(module, "whole_lines", failing)
+    monkeypatch.setattr(
+        text_lines, "opened", lambda path: nullcontext(Failing()) if path.name == "20240101.txt" else opened(path)
+    )
     (reason,) = home.load(CUSTOMERS).refused
     assert reason == "20240101.txt: it cannot be read: Permission denied. Remedy: let crmdw read the file"
     assert keys(home) == [("K2", None)]

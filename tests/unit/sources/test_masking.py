@@ -124,7 +124,7 @@ def test_what_is_stored_of_a_delivery_is_masked_by_what_its_columns_are(home: Ho
 def test_without_the_masking_the_search_finds_the_numbers(
     home: Home, format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.gate.candidates.mask_landing", lambda gate, source: {})
+    monkeypatch.setattr("pipelines.gate.candidates.mask_landing", lambda gate, source, kinds: {})
     deliver(home, format)
     home.load(CUSTOMERS)
     assert leaks(home, CARD) and leaks(home, RESIDENT)

@@ -21,7 +21,7 @@ LINES = st.lists(
 def records(path: Path, header_lines: int = 1) -> list[tuple]:
     """(row_number, line, fields) of every line of a file, in order, the lines that Arrow did not split split here."""
     with duckdb.connect() as connection:
-        stream = read_records([("batch", path)], "utf-8", ",", 3, header_lines, {})
+        stream = read_records([("batch", path)], "utf-8", ",", 3, header_lines, {}, set())
         connection.register("records", stream)
         rows = connection.execute(f"select row_number, line, {', '.join(field_names(3))} from records").fetchall()
     found = []
@@ -53,9 +53,20 @@ def test_only_odd_lines_are_left_whole_and_numbers_go_on_across_pieces(tmp_path:
     path.write_text("a,b,c\n" + "Kim Eun,2,3456\n" * many + "1,2\n" + "1,2,3\n", encoding="utf-8")
     assert path.stat().st_size > 8 << 20
     with duckdb.connect() as connection:
-        connection.register("records", read_records([("batch", path)], "utf-8", ",", 3, 1, {}))
+        connection.register("records", read_records([("batch", path)], "utf-8", ",", 3, 1, {}, set()))
         found = connection.execute(
             "select count(*), count(distinct row_number), min(row_number), max(row_number), "
             "list({'row_number': row_number, 'line': line}) filter (line is not null) from records"
         ).fetchone()
     assert found == (many + 2, many + 2, 2, many + 3, [{"row_number": many + 2, "line": "1,2"}])
+
+
+def test_the_files_in_which_something_could_not_be_decoded_are_named(tmp_path: Path) -> None:
+    contents = {"ascii": b"a,b,c\n1,2,3", "hangul": "a,b,c\n가,2,3".encode(), "broken": b"a,b,c\n1,\xff,3\n"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    undecodable: set[str] = set()
+    files = [(name, tmp_path / name) for name in contents]
+    found = read_records(files, "utf-8", ",", 3, 1, {}, undecodable).read_all()
+    assert undecodable == {"broken"}
+    assert found.column("field_2").to_pylist() == ["2", "2", "\ufffd"]

@@ -13,6 +13,9 @@ def read(tmp_path: Path, content: bytes, codec: str = "utf-8") -> list[tuple[int
     path.write_bytes(content)
     rows = text_lines.read_lines([("batch", path)], codec, {}).read_all().to_pylist()
     assert {row["batch_id"] for row in rows} <= {"batch"}
+    # The same text, for those who go on with bytes.
+    as_bytes = b"\n".join(text_lines.whole_lines_in_utf8(path, codec))
+    assert as_bytes.decode() == "\n".join(row["line"] for row in rows)
     return [(row["row_number"], row["line"]) for row in rows]
 
 
