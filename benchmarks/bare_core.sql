@@ -68,8 +68,11 @@ with households as (
     select id, id, id, code, code, code, 0 from members
 )
 select
+    -- Nobody changes here: each customer has one interval.
+    if(id in ('-1', '-2'), id, key_of(id, date '1900-01-01')) as customer_row_id,
     id as customer_id,
     branch as branch_id,
+    if(id in ('-1', '-2'), id, '-2') as manager_id,
     channel as channel_code,
     party_type as party_type_code,
     label_of(party_type) as party_type_label,
@@ -83,8 +86,14 @@ select
     null::varchar as district,
     null::decimal(18, 2) as area_median_income_amount,
     records as source_record_count,
+    true as is_current,
     null::date as registered_date,
+    date '1900-01-01' as valid_from,
+    null::date as valid_to,
 from known;
+
+create table core.dim_customer_current as
+select * exclude (is_current, valid_to) from core.dim_customer;
 
 create table core.dim_campaign as
 with known as (
@@ -134,6 +143,7 @@ with lines as (
 select
     key_of('grocer', key) as transaction_id,
     coalesce(dim_customer.customer_id, '-1') as customer_id,
+    coalesce(dim_customer.customer_row_id, '-1') as customer_row_id,
     '-2' as contract_id,
     coalesce(dim_product.product_id, '-1') as product_id,
     coalesce(dim_branch.branch_id, '-1') as branch_id,
@@ -170,6 +180,7 @@ with contacts as (
 select
     contacts.id as contact_id,
     coalesce(dim_customer.customer_id, '-1') as customer_id,
+    coalesce(dim_customer.customer_row_id, '-1') as customer_row_id,
     coalesce(dim_campaign.campaign_id, '-1') as campaign_id,
     'dm' as channel_code,
     'campaign' as origin,
@@ -181,11 +192,17 @@ select
     null::decimal(18, 2) as mailing_cost_amount,
     'missing' as cost_rule,
     0 as mailing_count,
+    0::bigint as returned_mailing_count,
+    if(contacts.assigned_at is null, 'not_applicable', 'unknown') as delivery_state_code,
+    label_of(delivery_state_code) as delivery_state_label,
+    'not_applicable' as return_reason_code,
+    'Not applicable' as return_reason_label,
     false as is_control,
     contacts.assigned_at is not null as is_sent,
     day_of(contacts.assigned_at) as assigned_date,
     day_of(contacts.assigned_at) as sent_date,
     null::date as mailed_date,
+    null::date as returned_date,
     contacts.assigned_at,
 from contacts
 left join core.dim_customer on contacts.customer = dim_customer.customer_id
@@ -205,6 +222,7 @@ select
     key_of('direct_mail', responses.key) as response_id,
     coalesce(fct_contact.contact_id, '-1') as contact_id,
     coalesce(dim_customer.customer_id, '-1') as customer_id,
+    coalesce(dim_customer.customer_row_id, '-1') as customer_row_id,
     coalesce(dim_campaign.campaign_id, '-1') as campaign_id,
     '-2' as contract_id,
     '-2' as transaction_id,

@@ -13,7 +13,7 @@ with realised as (
         expected.probability_alive,
         expected.expected_purchase_count,
         expected.expected_spend_amount::decimal(18, 2) as expected_spend_amount,
-    from core.dim_customer
+    from core.dim_customer_current as dim_customer
     left join realised using (customer_id)
     left join expected_values as expected using (customer_id)
     where dim_customer.customer_id not in ('-1', '-2')
@@ -51,7 +51,7 @@ with bounds as (
         bounds.last_date - last_purchases.last_purchase_date as recency_days,
         coalesce(recent.frequency_count, 0) as frequency_count,
         coalesce(recent.monetary_amount, 0)::decimal(18, 2) as monetary_amount,
-    from core.dim_customer
+    from core.dim_customer_current as dim_customer
     cross join bounds
     left join recent using (customer_id)
     left join (

@@ -9,8 +9,10 @@ SUITE = audit_suite(
     gxe.ExpectColumnValuesToBeUnique(column="case_id", description="case_id is unique"),
     gxe.ExpectColumnValuesToNotBeNull(column="customer_id", description="customer_id is present"),
     table_where(
-        "every customer is a member of core.dim_customer",
-        "select customer_id from {batch} where customer_id not in (select customer_id from core.dim_customer)",
+        "every customer row is one of its customer in core.dim_customer",
+        "select facts.customer_row_id from {batch} as facts left join core.dim_customer as customers "
+        "on facts.customer_row_id = customers.customer_row_id and facts.customer_id = customers.customer_id "
+        "where facts.customer_id is not null and customers.customer_row_id is null",
     ),
     table_where(
         "a case is either solved or open, and its lags are never negative",

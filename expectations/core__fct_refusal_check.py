@@ -10,8 +10,10 @@ SUITE = audit_suite(
         "group by source_system, refusal_list_code, checked_date, customer_id having count(*) > 1",
     ),
     table_where(
-        "every customer is a member of core.dim_customer",
-        "select customer_id from {batch} where customer_id not in (select customer_id from core.dim_customer)",
+        "every customer row is one of its customer in core.dim_customer",
+        "select facts.customer_row_id from {batch} as facts left join core.dim_customer as customers "
+        "on facts.customer_row_id = customers.customer_row_id and facts.customer_id = customers.customer_id "
+        "where facts.customer_id is not null and customers.customer_row_id is null",
     ),
     table_where(
         "no more entries are counted than the lists had",

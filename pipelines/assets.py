@@ -6,7 +6,8 @@ the range from the run's tags.
 
 import warnings
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 
 from dagster import (
     AssetCheckResult,
@@ -30,6 +31,7 @@ from pipelines.completeness import assess
 from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
 from pipelines.decisions import export_state
+from pipelines.identity.resolution import resolve
 from pipelines.ledger import conservation, create_tables, current_loads
 from pipelines.load import load_feed
 from pipelines.manifest import require_warehouse
@@ -52,6 +54,8 @@ COMPANY = AssetKey(["ledger", "company"])
 SHORTFALLS = AssetKey(["ledger", "shortfalls"])
 GATE_RESULTS = AssetKey(["ledger", "gate_results"])
 LEDGER = [COMPANY, AssetKey(["ledger", "loads"]), SHORTFALLS, GATE_RESULTS]
+ASSIGNMENTS = AssetKey(["identity", "assignments"])
+IDENTITY = [ASSIGNMENTS, AssetKey(["resolution", "records"]), AssetKey(["resolution", "phones"])]
 
 
 def delivery_days(settings: Settings) -> DailyPartitionsDefinition:
@@ -232,6 +236,30 @@ def ledger_asset() -> AssetsDefinition:
         )
 
     return ledger
+
+
+@multi_asset(
+    name="identity",
+    specs=[
+        AssetSpec(key, description=description, group_name="identity", kinds={"duckdb"}, deps=LEDGER)
+        for key, description in zip(
+            IDENTITY,
+            (
+                "Which customer each source record belongs to; what merged, split or moved is kept in the ledger.",
+                "One line per source record, normalised, as it is known last.",
+                "One line per source record and telephone number, with the days on which it was the record's.",
+            ),
+            strict=True,
+        )
+    ],
+)
+def identity(context: AssetExecutionContext, home: Home) -> Iterator[MaterializeResult]:
+    """Resolve identity for what is new, changed or decided since the last time."""
+    report("identity", "resolving identity")
+    now = datetime.now(UTC).replace(tzinfo=None)
+    found = resolve(home.settings, context.run_id, now, progress=lambda message: report("identity", message))
+    for key in IDENTITY:
+        yield MaterializeResult(asset_key=key, metadata=asdict(found) if key == ASSIGNMENTS else {})
 
 
 def candidate_asset(published_models: list[AssetKey]) -> AssetsDefinition:

@@ -1,26 +1,33 @@
 """What the commands of `crmdw` share: where they print, their common options, and the frame of those that write."""
 
+import getpass
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from pipelines.errors import UsageError
 from pipelines.lock import writing
 from pipelines.progress_display import ProgressDisplay, counted
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.decisions import Author
 
 # Where nobody looks at a terminal, tables have the room that their columns need.
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 errors = Console(stderr=True, highlight=False)
 
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
+Reason = Annotated[str, typer.Option(help="Why; it stays beside the decision for good.")]
+By = Annotated[str | None, typer.Option(help="Who decides; default: who is logged in.")]
 Wait = Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for another command to end.")]
 Today = Annotated[
     datetime | None,
@@ -52,6 +59,14 @@ class Writing:
             listen(counted(show, step_names(load)))
             run_job(self.settings, tags, load)
         self.show_summary()
+
+    def author(self, by: str | None, reason: str) -> "Author":
+        """Who decides now, and why; raises UsageError where no reason is given."""
+        from pipelines.decisions import Author  # noqa: PLC0415
+
+        if not reason.strip():
+            raise UsageError("--reason is empty", "say why")
+        return Author(by or getpass.getuser(), self.now.astimezone(UTC).replace(tzinfo=None), reason)
 
     def show_summary(self) -> None:
         """Show the summary; what was published stays published where it cannot be shown."""

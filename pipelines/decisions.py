@@ -13,6 +13,7 @@ import duckdb
 from pipelines.connections import identifier, literal
 from pipelines.durable import synchronise
 from pipelines.errors import WarehouseError
+from pipelines.identity import ledger as identity
 from pipelines.settings import Settings
 
 TABLES = """
@@ -33,8 +34,12 @@ create table if not exists state.decisions (
 """The shape of the decisions. Of a fix, `content` is a JSON object of all values that its row has instead of those it
 came with, by the names of landing's columns; `held_for` is why the row was held back when it was decided."""
 
-_EXPORTED = {"decisions": ("state", "decision_number"), "publications": ("ledger", "published_at")}
-"""Table -> its schema, and the column by which it grows."""
+_EXPORTED = {
+    "decisions": ("state", "decision_number"),
+    "publications": ("ledger", "published_at"),
+    **{table: ("state", order) for table, order in identity.EXPORTED.items()},
+}
+"""Table -> its schema, and the columns by which it grows."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import os
 from dagster import Definitions
 from dagster_dbt import DbtCliResource
 
-from pipelines.assets import candidate_asset, deliveries_asset, feed_asset, ledger_asset, publish
+from pipelines.assets import candidate_asset, deliveries_asset, feed_asset, identity, ledger_asset, publish
 from pipelines.contracts import feeds
 from pipelines.dbt_assets import models_asset, published_models
 from pipelines.dbt_project import DBT_EXECUTABLE, dbt_environment, ensure_manifest
@@ -25,6 +25,7 @@ defs = Definitions(
         deliveries_asset(settings),
         *(feed_asset(feed) for feed in feeds().values()),
         ledger_asset(),
+        identity,
         models,
         candidate_asset(published_models(models)),
         publish,

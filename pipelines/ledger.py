@@ -14,6 +14,7 @@ from pipelines import decisions
 from pipelines.connections import identifier
 from pipelines.contracts import feeds
 from pipelines.errors import WarehouseError
+from pipelines.identity import ledger as identity
 
 COUNTS = ("read", "loaded", "quarantined", "duplicate", "unchanged", "blocked")
 """Conservation: the first is the sum of the others, in every batch; the table itself refuses anything else."""
@@ -194,7 +195,7 @@ def _definitions() -> str:
     for feed in feeds().values():
         columns = ", ".join(f"{identifier(name)} {data_type}" for name, data_type in feed.raw_columns().items())
         raw.append(f"create table if not exists {identifier('raw', feed.name)} ({columns});")
-    return _TABLES + decisions.TABLES + "\n".join(raw)
+    return _TABLES + decisions.TABLES + identity.TABLES + "\n".join(raw)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, str]]]:
@@ -274,7 +275,8 @@ def state_hash(
     """
     lines = "select load_number, is_stale from ledger.loads where is_current order by all"
     numbers = warehouse.execute(lines).fetchall()
-    return hashlib.md5(repr((numbers, company, sorted(shortfalls))).encode()).hexdigest()
+    decided = (numbers, company, sorted(shortfalls), *identity.decided(warehouse))
+    return hashlib.md5(repr(decided).encode()).hexdigest()
 
 
 def known_state_hash(warehouse: duckdb.DuckDBPyConnection) -> str:

@@ -22,8 +22,6 @@ from pipelines.ledger import known_state_hash
 from pipelines.settings import PROJECT_ROOT, Settings
 from pipelines.shortage import free_megabytes, is_disk_full
 
-# Readable by DuckDB 1.4 and later, and refused together with another file's stale write-ahead log.
-
 
 @dataclass(frozen=True)
 class Publication:

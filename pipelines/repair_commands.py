@@ -3,7 +3,6 @@
 What they do is in `pipelines/repair.py` and `pipelines/rebuild.py`. Records are shown on the terminal and nowhere else.
 """
 
-import getpass
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,20 +13,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.command_frame import Wait, Writing, console, errors, writing_command
+from pipelines.command_frame import By, Reason, Wait, Writing, console, errors, writing_command
 from pipelines.errors import UsageError
 from pipelines.progress_display import ProgressDisplay
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from pipelines.decisions import Author
     from pipelines.mending import Mending
     from pipelines.quarantine import HeldRow
 
 app = typer.Typer(help="Rows that a gate held back: what they are, and what becomes of them.", no_args_is_help=True)
 
-Reason = Annotated[str, typer.Option(help="Why; it stays beside the decision for good.")]
-By = Annotated[str | None, typer.Option(help="Who decides; default: who is logged in.")]
 Feed = Annotated[str | None, typer.Option(help="One feed only; default: all.")]
 
 _TO_PUBLISH = "`crmdw run` builds and publishes what this changed."
@@ -161,7 +157,7 @@ def fix(
         if not rows:
             console.print("No cell was changed; nothing is done.")
             return
-        decide(settings, "fix", _author(command, by, reason), rows, contents)
+        decide(settings, "fix", command.author(by, reason), rows, contents)
         _load_and_tell(command, "quarantine fix", [(one.batch_id, one.row_number) for one in rows])
 
 
@@ -199,7 +195,7 @@ def discard(
         if not found:
             console.print("No open row is held for that; nothing is done.")
             return
-        decide(settings, "discard", _author(command, by, reason), found)
+        decide(settings, "discard", command.author(by, reason), found)
         _load_and_tell(command, "quarantine discard", [(one.batch_id, one.row_number) for one in found])
 
 
@@ -249,7 +245,7 @@ def retract(
     with writing_command("retract", wait) as command:
         settings = _home(feed)
         sources_file = load_sources_file(settings.sources_file)
-        author = _author(command, by, reason)
+        author = command.author(by, reason)
         if is_undone:
             manifests = restore(settings, sources_file, feed, day.date(), system, part, author)
             names = [manifest.file for manifest in manifests]
@@ -320,14 +316,6 @@ def _mending(settings: Settings, rows: Sequence["HeldRow"]) -> Iterator["Mending
         fixed = fixed_values(warehouse, sorted({row.batch_id for row in rows})).fetchall()
     with Mending(settings, load_sources_file(settings.sources_file), ledger, rows, fixed) as mending:
         yield mending
-
-
-def _author(command: Writing, by: str | None, reason: str) -> "Author":
-    from pipelines.decisions import Author  # noqa: PLC0415
-
-    if not reason.strip():
-        raise UsageError("--reason is empty", "say why")
-    return Author(by or getpass.getuser(), command.now.astimezone(UTC).replace(tzinfo=None), reason)
 
 
 def _load_and_tell(command: Writing, run_id: str, rows: list[tuple[str, int]]) -> None:

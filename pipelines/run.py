@@ -7,7 +7,7 @@ from typing import Any
 from dagster import DagsterInstance
 
 from pipelines import errors, run_tags
-from pipelines.assets import CANDIDATE, COMPANY, DELIVERIES, LEDGER, PUBLISHED, feed_key
+from pipelines.assets import CANDIDATE, COMPANY, DELIVERIES, IDENTITY, LEDGER, PUBLISHED, feed_key
 from pipelines.connections import locked_error
 from pipelines.contracts import feeds
 from pipelines.definitions import defs, models
@@ -29,7 +29,7 @@ def run_job(settings: Settings, tags: dict[str, str], load: bool = True) -> str:
     feed = tags.get(run_tags.FEED)
     loading = [DELIVERIES, feed_key(feeds()[feed])] if feed else []
     whole = load and not feed
-    selection = None if whole else [*loading, *LEDGER, *models.keys, CANDIDATE, PUBLISHED]
+    selection = None if whole else [*loading, *LEDGER, *IDENTITY, *models.keys, CANDIDATE, PUBLISHED]
     log = settings.dbt_target / "last_run.log"
     # What dbt prints belongs into a log: the command line shows progress instead.
     with (
@@ -116,4 +116,4 @@ def _dbt_message(message: str) -> str:
 
 def step_names(load: bool = True) -> list[str]:
     """The steps that report progress, in the order in which they run."""
-    return [*(feeds() if load else []), "ledger", "models", "candidate", "publish"]
+    return [*(feeds() if load else []), "ledger", "identity", "models", "candidate", "publish"]

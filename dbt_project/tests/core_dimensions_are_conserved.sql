@@ -3,9 +3,9 @@ with
 
 counted as (
     select
-        'dim_customer' as model_name,
+        'dim_customer_current' as model_name,
         (select count(*) from {{ ref('stg_branch__customers') }}) as staged_count,
-        (select coalesce(sum(source_record_count), 0) from {{ ref('dim_customer') }}) as published_count
+        (select coalesce(sum(source_record_count), 0) from {{ ref('dim_customer_current') }}) as published_count
     union all
     select
         'dim_contract' as model_name,
@@ -31,6 +31,14 @@ counted as (
         'dim_campaign' as model_name,
         (select count(*) from {{ ref('stg_campaign__campaigns') }}) as staged_count,
         (select count(*) - 2 from {{ ref('dim_campaign') }}) as published_count
+    union all
+    select
+        'bridge_customer_source' as model_name,
+        (select count(*) from {{ ref('stg_branch__customers') }}) as staged_count,
+        (
+            select count(*) from {{ ref('bridge_customer_source') }}
+            where valid_to is null
+        ) as published_count
     union all
     select
         'bridge_contract_customer' as model_name,

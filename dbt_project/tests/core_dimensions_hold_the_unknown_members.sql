@@ -8,6 +8,11 @@ present as (
     from {{ ref('dim_customer') }}
     union all
     select
+        'dim_household' as model_name,
+        household_id as member_id
+    from {{ ref('dim_household') }}
+    union all
+    select
         'dim_contract' as model_name,
         contract_id as member_id
     from {{ ref('dim_contract') }}

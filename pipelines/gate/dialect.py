@@ -8,7 +8,6 @@ connection is a cursor of the one that is lent to it, and sees the same tables, 
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from typing import Any
 
 import duckdb
@@ -17,19 +16,20 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 
 _NAME = "duckdb_buffered"
-_lent: dict[str, duckdb.DuckDBPyConnection] = {}
-_numbers = count()
+URL = f"{_NAME}:///lent"
+"""Where SQLAlchemy finds the connection that is lent."""
+
+_lent: list[duckdb.DuckDBPyConnection] = []
 
 
 @contextmanager
-def lent(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """The URL under which SQLAlchemy finds `connection`, for as long as it is lent."""
-    name = str(next(_numbers))
-    _lent[name] = connection
+def lent(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Have SQLAlchemy find `connection` under URL, for as long as it is lent."""
+    _lent.append(connection)
     try:
-        yield f"{_NAME}:///{name}"
+        yield
     finally:
-        del _lent[name]
+        _lent.pop()
 
 
 class _BufferedExecutionContext(DuckDBExecutionContext):
@@ -48,7 +48,7 @@ class BufferedDuckDBDialect(Dialect):
     execution_ctx_cls = _BufferedExecutionContext
 
     def connect(self, *arguments: Any, **parameters: Any) -> Any:
-        connection = _lent[arguments[0] if arguments else parameters["database"]]
+        connection = _lent[-1]
         cursor = connection.cursor()
         (catalog,) = connection.execute("select current_catalog()").fetchone() or ("",)
         cursor.execute(f"use {catalog}")

@@ -13,12 +13,11 @@ from typing import Any
 
 import duckdb
 import great_expectations as gx
-from great_expectations.data_context import EphemeralDataContext
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from sqlalchemy.pool import NullPool
 
 from pipelines.errors import GateBrokenError
-from pipelines.gate.dialect import lent
+from pipelines.gate.dialect import URL, lent
 
 # SUMMARY without values: no personal data enters a result.
 _RESULT_FORMAT: dict[str, Any] = {
@@ -54,11 +53,13 @@ _numbers = count()
 
 
 @lru_cache(maxsize=1)
-def _context() -> EphemeralDataContext:
+def _source() -> Any:
+    """The one data source of this process, whatever database is lent; to make one takes as long as some rules."""
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    return context
+    # The type stub of add_sql does not know kwargs, which its documentation gives.
+    return context.data_sources.add_sql("lent", connection_string=URL, kwargs={"poolclass": NullPool})  # type: ignore[call-arg]
 
 
 def judge(gate: duckdb.DuckDBPyConnection, table: str, suite: gx.ExpectationSuite) -> list[Judgement]:
@@ -84,39 +85,30 @@ def _judge(
     suite: gx.ExpectationSuite,
     result_format: dict[str, Any],
 ) -> list[Judgement]:
-    with lent(database) as url:
-        return _judged(url, schema, table, suite, result_format)
+    with lent(database):
+        return _judged(schema, table, suite, result_format)
 
 
 def _judged(
-    url: str, schema: str | None, table: str, suite: gx.ExpectationSuite, result_format: dict[str, Any]
+    schema: str | None, table: str, suite: gx.ExpectationSuite, result_format: dict[str, Any]
 ) -> list[Judgement]:
-    context = _context()
-    # The context's stores refuse a name twice, and one process judges the same table of many files.
+    # A data source refuses a name twice, and one process judges the same table of many files.
     name = f"{suite.name}-{next(_numbers)}"
-    # The type stub of add_sql does not know kwargs, which its documentation gives.
-    source = context.data_sources.add_sql(name, connection_string=url, kwargs={"poolclass": NullPool})  # type: ignore[call-arg]
     try:
-        asset = source.add_table_asset(table, table_name=table, schema_name=schema)
+        asset = _source().add_table_asset(name, table_name=table, schema_name=schema)
     except ConnectionError as error:
         raise GateBrokenError(
             f"suite {suite.name}: the table {table} cannot be read: {str(error).splitlines()[0]}",
             f"see that the table is there, or remove expectations/{suite.name}.py with it",
         ) from error
-    batch = asset.add_batch_definition_whole_table("all")
-    copied = context.suites.add(gx.ExpectationSuite(name=name, expectations=_without_ids(suite)))
-    result = gx.ValidationDefinition(name=name, data=batch, suite=copied).run(result_format=result_format)
+    # A validation definition would keep suite and result in the context's stores, which costs as much as judging.
+    result = asset.get_batch(asset.build_batch_request()).validate(suite, result_format=result_format)
     is_traced = result_format.get("return_unexpected_index_query", False)
     found = {
         judgement.rule: judgement
         for judgement in (_judgement(outcome, suite.name, table, is_traced) for outcome in result.results)
     }
     return [found[str(expectation.description)] for expectation in suite.expectations]
-
-
-def _without_ids(suite: gx.ExpectationSuite) -> list[Any]:
-    """Copies of the expectations: a context refuses those that another suite of it has already stored."""
-    return [expectation.copy(update={"id": None}) for expectation in suite.expectations]
 
 
 def _judgement(outcome: Any, suite: str, table: str, is_traced: bool) -> Judgement:

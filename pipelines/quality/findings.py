@@ -14,6 +14,7 @@ from pipelines.completeness import Completeness, assess
 from pipelines.contracts import feeds
 from pipelines.ledger import COUNTS, conservation, current_loads
 from pipelines.quality.freshness import Freshness, freshness
+from pipelines.quality.identity_figures import IdentityFigures, identity_figures
 from pipelines.quarantine import Summary, summaries
 from pipelines.sources.configuration import SourcesFile
 
@@ -193,6 +194,7 @@ class Findings:
     publications: list[tuple[Any, ...]]
     days: list[date] = field(default_factory=list)
     months: list[date] = field(default_factory=list)
+    identity: IdentityFigures | None = None
 
     @property
     def rules(self) -> list[Rule]:
@@ -244,6 +246,7 @@ def find(warehouse: duckdb.DuckDBPyConnection, sources_file: SourcesFile, now: d
         ).fetchall(),
         _days(dates),
         _months(dates),
+        identity_figures(warehouse),
     )
 
 

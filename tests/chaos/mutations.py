@@ -1,7 +1,5 @@
 """What becomes of files on their way: damage to a table, to its lines, or to the bytes that are delivered."""
 
-# ruff: noqa: RUF001 (digits that only look like digits are tried here)
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random

@@ -109,3 +109,25 @@ def test_an_empty_table_has_a_hash(connection):
 
 def test_only_the_tables_of_core_and_marts_are_published(connection):
     assert published_tables(connection, "memory") == [("core", "dim_customer"), ("marts", "mart_rfm")]
+
+
+def test_a_customer_counts_as_its_records_whichever_of_them_founded_it(connection):
+    connection.execute(
+        """
+        create or replace table core.dim_customer as
+        select 'b1' as customer_id, 'row of b1' as customer_row_id, date '1900-01-01' as valid_from;
+        create table core.bridge_customer_source as from (values
+            ('b1', 'b1', 'branch', '1'), ('s9', 'b1', 'shop', '9')
+        ) as records (customer_source_id, customer_id, source_system, source_key);
+        """
+    )
+    renamed = """
+        update core.dim_customer set customer_id = 's9', customer_row_id = 'row of s9';
+        update core.bridge_customer_source set customer_id = 's9'
+    """
+    before, after = _after(connection, renamed)
+    assert before == after
+    before, after = _after(
+        connection, "update core.bridge_customer_source set customer_id = 'x' where source_key = '9'"
+    )
+    assert before != after

@@ -5,31 +5,20 @@ customers as (
     select * from {{ ref('stg_branch__customers') }}
 ),
 
--- Records that share a trusted person key are one customer; a record without one stands alone.
-clustered as (
-    select
-        customer_source_id,
-        customer_system,
-        customer_key,
-        case when person_key is not null then 'person_key' else 'own_key' end as identity_rule,
-        case
-            when person_key is not null then {{ surrogate_key(["'person'", 'person_key']) }}
-            else customer_source_id
-        end as cluster_id
-    from customers
+assignments as (
+    select * from {{ ref('stg_identity__assignments') }}
 ),
 
 final as (
     select
-        customer_source_id,
-        customer_system,
-        customer_key,
-        first_value(customer_source_id) over (
-            partition by cluster_id
-            order by customer_system, customer_key
-        ) as customer_id,
-        identity_rule
-    from clustered
+        customers.customer_source_id,
+        customers.customer_system,
+        customers.customer_key,
+        -- A record that identity was not resolved for stands alone.
+        coalesce(assignments.customer_id, customers.customer_source_id) as customer_id,
+        coalesce(assignments.identity_rule, 'own_key') as identity_rule
+    from customers
+    left join assignments on customers.customer_source_id = assignments.customer_source_id
 )
 
 select * from final

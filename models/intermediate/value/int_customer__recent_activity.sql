@@ -2,7 +2,7 @@
 with
 
 customers as (
-    select customer_id from {{ ref('dim_customer') }}
+    select customer_id from {{ ref('dim_customer_current') }}
     where customer_id not in ('-1', '-2')
 ),
 

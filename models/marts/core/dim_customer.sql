@@ -1,8 +1,20 @@
--- One row per customer, as its source records now stand.
+-- One row per customer and interval in which its golden attributes are the same.
 with
+
+versions as (
+    select * from {{ ref('int_customer__version') }}
+),
+
+golden as (
+    select * from {{ ref('int_customer__golden_attribute') }}
+),
 
 customers as (
     select * from {{ ref('stg_branch__customers') }}
+),
+
+deliveries as (
+    select * from {{ ref('base_branch__customers') }}
 ),
 
 identity as (
@@ -29,35 +41,61 @@ members as (
     {{ unknown_members() }}
 ),
 
--- The record delivered last speaks for the customer; the first registration is the customer's.
-current_records as (
+birth_dates as (
     select
-        customers.*,
+        customer_id,
+        cast(attribute_value as date) as birth_date
+    from golden
+    where
+        attribute_code = 'birth_date'
+        and valid_to is null
+),
+
+-- A customer is won once: the channel that was known first stays.
+first_channels as (
+    select
         identity.customer_id,
-        min(customers.registered_date) over (partition by identity.customer_id) as first_registered_date,
-        count(*) over (partition by identity.customer_id) as source_record_count
-    from customers
-    inner join identity on customers.customer_source_id = identity.customer_source_id
+        deliveries.acquisition_channel_code
+    from deliveries
+    inner join identity on deliveries.customer_source_id = identity.customer_source_id
+    where deliveries.acquisition_channel_code is not null
     qualify row_number() over (
         partition by identity.customer_id
-        order by customers.delivery_date desc, customers.customer_system asc, customers.customer_key asc
+        order by deliveries.delivery_date asc, deliveries.customer_system asc, deliveries.customer_key asc
     ) = 1
+),
+
+records as (
+    select
+        identity.customer_id,
+        count(*) as source_record_count,
+        min(customers.registered_date) as registered_date
+    from customers
+    inner join identity on customers.customer_source_id = identity.customer_source_id
+    group by identity.customer_id
 ),
 
 -- Age by year of birth alone: a band that changed on the birthday would publish the birthday.
 aged as (
     select
-        current_records.*,
+        versions.*,
+        first_channels.acquisition_channel_code,
+        records.source_record_count,
+        records.registered_date,
         case
-            when current_records.party_type_code = 'corporation' then null
-            else extract(year from company.complete_date) - extract(year from current_records.birth_date)
+            when versions.party_type_code = 'corporation' then null
+            else extract(year from company.complete_date) - extract(year from birth_dates.birth_date)
         end as age_years
-    from current_records
+    from versions
     cross join company
+    inner join records on versions.customer_id = records.customer_id
+    left join birth_dates on versions.customer_id = birth_dates.customer_id
+    left join first_channels on versions.customer_id = first_channels.customer_id
 ),
 
 known as (
     select
+        aged.customer_row_id,
         aged.customer_id,
         coalesce(branches.branch_id, '-1') as branch_id,
         -- A customer need not have a relationship manager.
@@ -88,7 +126,10 @@ known as (
         areas.district,
         areas.median_income_amount as area_median_income_amount,
         aged.source_record_count,
-        aged.first_registered_date as registered_date
+        aged.is_current,
+        aged.registered_date,
+        aged.valid_from,
+        aged.valid_to
     from aged
     left join branches on aged.branch_id = branches.branch_id
     left join employees on aged.manager_id = employees.employee_id
@@ -99,6 +140,7 @@ with_members as (
     select * from known
     union all
     select
+        member_id as customer_row_id,
         member_id as customer_id,
         member_id as branch_id,
         member_id as manager_id,
@@ -112,12 +154,16 @@ with_members as (
         null as district,
         null as area_median_income_amount,
         0 as source_record_count,
-        null as registered_date
+        true as is_current,
+        null as registered_date,
+        date '1900-01-01' as valid_from,
+        null as valid_to
     from members
 ),
 
 final as (
     select
+        customer_row_id,
         customer_id,
         branch_id,
         manager_id,
@@ -134,7 +180,10 @@ final as (
         district,
         area_median_income_amount,
         source_record_count,
-        registered_date
+        is_current,
+        registered_date,
+        valid_from,
+        valid_to
     from with_members
 )
 

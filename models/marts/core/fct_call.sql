@@ -17,7 +17,11 @@ identity as (
     select * from {{ ref('int_customer__identity') }}
 ),
 
-final as (
+customers as (
+    select * from {{ ref('dim_customer') }}
+),
+
+matched as (
     select
         calls.call_id,
         -- A call that names no customer is its contact's customer's.
@@ -49,6 +53,31 @@ final as (
     left join contacts on calls.contact_id = contacts.contact_id
     left join employees on calls.agent_id = employees.employee_id
     left join identity on calls.customer_source_id = identity.customer_source_id
+),
+
+final as (
+    select
+        matched.call_id,
+        matched.customer_id,
+        customers.customer_row_id,
+        matched.contact_id,
+        matched.agent_id,
+        matched.channel_code,
+        matched.direction,
+        matched.attempt,
+        matched.disposition,
+        matched.reason_code,
+        matched.wait_seconds,
+        matched.talk_seconds,
+        matched.after_call_seconds,
+        matched.is_reached,
+        matched.call_date,
+        matched.started_at
+    from matched
+    left join customers
+        on
+            matched.customer_id = customers.customer_id
+            and {{ valid_on('customers', 'matched.call_date') }}
 )
 
 select * from final

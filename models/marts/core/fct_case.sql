@@ -17,6 +17,10 @@ employees as (
     select * from {{ ref('dim_employee') }}
 ),
 
+customers as (
+    select * from {{ ref('dim_customer') }}
+),
+
 company as (
     select max(complete_date) as complete_date from {{ source('ledger', 'company') }}
 ),
@@ -25,18 +29,21 @@ company as (
 judged as (
     select
         cases.*,
+        coalesce(identity.customer_id, '-1') as customer_id,
         cases.solved_at is not null and coalesce(cases.reopened_at <= cases.solved_at, true) as is_solved,
         {{ business_date('cases.opened_at') }} as opened_date,
         {{ business_date('cases.assigned_at') }} as assigned_date,
         {{ business_date('cases.solved_at') }} as solved_date,
         {{ business_date('cases.reopened_at') }} as reopened_date
     from cases
+    left join identity on cases.customer_source_id = identity.customer_source_id
 ),
 
 final as (
     select
         judged.case_id,
-        coalesce(identity.customer_id, '-1') as customer_id,
+        judged.customer_id,
+        customers.customer_row_id,
         -- A case need not be about a product, and nobody may have it in hand yet.
         case
             when judged.product_id is null then '-2'
@@ -78,7 +85,10 @@ final as (
         judged.reopened_at
     from judged
     cross join company
-    left join identity on judged.customer_source_id = identity.customer_source_id
+    left join customers
+        on
+            judged.customer_id = customers.customer_id
+            and {{ valid_on('customers', 'judged.opened_date') }}
     left join products on judged.product_id = products.product_id
     left join employees on judged.employee_id = employees.employee_id
 )

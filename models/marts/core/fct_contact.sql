@@ -21,6 +21,10 @@ campaigns as (
     select * from {{ ref('dim_campaign') }}
 ),
 
+customers as (
+    select * from {{ ref('dim_customer') }}
+),
+
 -- A piece belongs to the contact that ordered it; without a known one it is a contact of its own.
 placed_mailings as (
     select
@@ -124,20 +128,26 @@ all_contacts as (
 -- One piece that arrived is enough; what does not go by mail reports no delivery.
 judged as (
     select
-        *,
+        all_contacts.*,
+        coalesce(identity.customer_id, '-1') as customer_id,
         case
-            when sent_date is null then 'not_applicable'
-            when delivered_mailing_count > 0 then 'delivered'
-            when mailing_count > 0 and returned_mailing_count = mailing_count then 'returned'
+            when all_contacts.sent_date is null then 'not_applicable'
+            when all_contacts.delivered_mailing_count > 0 then 'delivered'
+            when
+                all_contacts.mailing_count > 0
+                and all_contacts.returned_mailing_count = all_contacts.mailing_count
+                then 'returned'
             else 'unknown'
         end as delivery_state_code
     from all_contacts
+    left join identity on all_contacts.customer_source_id = identity.customer_source_id
 ),
 
 final as (
     select
         judged.contact_id,
-        coalesce(identity.customer_id, '-1') as customer_id,
+        judged.customer_id,
+        customers.customer_row_id,
         coalesce(campaigns.campaign_id, '-1') as campaign_id,
         coalesce(judged.channel_code, campaigns.channel_code, '-1') as channel_code,
         judged.origin,
@@ -172,8 +182,11 @@ final as (
         judged.returned_date,
         judged.assigned_at
     from judged
-    left join identity on judged.customer_source_id = identity.customer_source_id
     left join campaigns on judged.campaign_id = campaigns.campaign_id
+    left join customers
+        on
+            judged.customer_id = customers.customer_id
+            and {{ valid_on('customers', 'judged.assigned_date') }}
 )
 
 select * from final

@@ -9,6 +9,10 @@ phones as (
     select * from {{ ref('int_customer__phone') }}
 ),
 
+customers as (
+    select * from {{ ref('dim_customer') }}
+),
+
 -- A number that several customers share refuses for all of them, and is counted with one.
 matched as (
     select
@@ -24,16 +28,13 @@ matched as (
     left join phones on refusals.phone = phones.phone
 ),
 
-final as (
+counted as (
     select
-        {{ surrogate_key(['source_system', 'refusal_list_code', 'checked_date', 'customer_id']) }}
-            as refusal_check_id,
-        customer_id,
         source_system,
         refusal_list_code,
+        customer_id,
         count(*) as entry_count,
         cast(sum(case when match_number = 1 then 1 else 0 end) as bigint) as counted_entry_count,
-        customer_id <> '-1' as is_matched,
         checked_date
     from matched
     group by
@@ -41,6 +42,29 @@ final as (
         refusal_list_code,
         checked_date,
         customer_id
+),
+
+final as (
+    select
+        {{ surrogate_key([
+            'counted.source_system',
+            'counted.refusal_list_code',
+            'counted.checked_date',
+            'counted.customer_id',
+        ]) }} as refusal_check_id,
+        counted.customer_id,
+        customers.customer_row_id,
+        counted.source_system,
+        counted.refusal_list_code,
+        counted.entry_count,
+        counted.counted_entry_count,
+        counted.customer_id <> '-1' as is_matched,
+        counted.checked_date
+    from counted
+    left join customers
+        on
+            counted.customer_id = customers.customer_id
+            and {{ valid_on('customers', 'counted.checked_date') }}
 )
 
 select * from final

@@ -25,6 +25,10 @@ contracts as (
     select * from {{ ref('dim_contract') }}
 ),
 
+customers as (
+    select * from {{ ref('dim_customer') }}
+),
+
 transactions as (
     select * from {{ ref('fct_transaction') }}
 ),
@@ -73,7 +77,7 @@ all_responses as (
     left join mailing_contacts on replies.mailing_id = mailing_contacts.mailing_id
 ),
 
-final as (
+matched as (
     select
         all_responses.response_id,
         coalesce(contacts.contact_id, '-1') as contact_id,
@@ -112,6 +116,28 @@ final as (
     left join contracts on all_responses.contract_id = contracts.contract_id
     left join transactions on all_responses.transaction_id = transactions.transaction_id
     left join identity on all_responses.customer_source_id = identity.customer_source_id
+),
+
+final as (
+    select
+        matched.response_id,
+        matched.contact_id,
+        matched.customer_id,
+        customers.customer_row_id,
+        matched.campaign_id,
+        matched.contract_id,
+        matched.transaction_id,
+        matched.origin,
+        matched.response_type_code,
+        matched.response_type_label,
+        matched.days_since_contact,
+        matched.response_date,
+        matched.responded_at
+    from matched
+    left join customers
+        on
+            matched.customer_id = customers.customer_id
+            and {{ valid_on('customers', 'matched.response_date') }}
 )
 
 select * from final

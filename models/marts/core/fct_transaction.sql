@@ -21,6 +21,10 @@ branches as (
     select * from {{ ref('dim_branch') }}
 ),
 
+customers as (
+    select * from {{ ref('dim_customer') }}
+),
+
 company as (
     select max(currency) as currency from {{ source('ledger', 'company') }}
 ),
@@ -52,6 +56,7 @@ matched as (
             company.currency,
             '{{ env_var("CRMDW_CURRENCY", "KRW") }}'
         ) as currency,
+        {{ business_date('transactions.transacted_at') }} as transaction_date,
         transactions.transacted_at
     from transactions
     cross join company
@@ -63,31 +68,37 @@ matched as (
 
 final as (
     select
-        transaction_id,
-        customer_id,
-        contract_id,
-        product_id,
-        branch_id,
-        channel_code,
-        source_system,
-        transaction_key,
-        transaction_type,
-        amount_role,
-        initiated_by,
-        coalesce(initiated_by, 'customer') = 'customer' as is_customer_initiated,
-        quantity,
-        amount,
-        discount_amount,
-        cast(coalesce(stated_margin_amount, amount * margin_rate) as decimal(18, 2)) as margin_amount,
+        matched.transaction_id,
+        matched.customer_id,
+        customers.customer_row_id,
+        matched.contract_id,
+        matched.product_id,
+        matched.branch_id,
+        matched.channel_code,
+        matched.source_system,
+        matched.transaction_key,
+        matched.transaction_type,
+        matched.amount_role,
+        matched.initiated_by,
+        coalesce(matched.initiated_by, 'customer') = 'customer' as is_customer_initiated,
+        matched.quantity,
+        matched.amount,
+        matched.discount_amount,
+        cast(coalesce(matched.stated_margin_amount, matched.amount * matched.margin_rate) as decimal(18, 2))
+            as margin_amount,
         case
-            when stated_margin_amount is not null then 'stated'
-            when margin_rate is not null then 'product_rate'
+            when matched.stated_margin_amount is not null then 'stated'
+            when matched.margin_rate is not null then 'product_rate'
             else 'missing'
         end as margin_rule,
-        currency,
-        {{ business_date('transacted_at') }} as transaction_date,
-        transacted_at
+        matched.currency,
+        matched.transaction_date,
+        matched.transacted_at
     from matched
+    left join customers
+        on
+            matched.customer_id = customers.customer_id
+            and {{ valid_on('customers', 'matched.transaction_date') }}
 )
 
 select * from final

@@ -159,7 +159,7 @@ HAND_WRITTEN: dict[str, dict[str, list[Case]]] = {
     "consent__refusals": {
         "a telephone number has at least seven digits": [
             Case({"phone": "123-456"}, {"phone": "123-4567"}),
-            Case({"phone": "none"}, {"phone": "０１２３４５６"}),  # noqa: RUF001
+            Case({"phone": "none"}, {"phone": "０１２３４５６"}),
         ],
     },
     "demographics__areas": {

@@ -13,26 +13,42 @@ RIGHT_FILE = """
 create schema core;
 create schema marts;
 create table core.dim_customer as
-    select * from (values ('-1'), ('-2'), ('a'), ('b')) as members (customer_id);
+    select * from (values
+        ('-1', '-1', true, date '1900-01-01', null), ('-2', '-2', true, '1900-01-01', null),
+        ('a1', 'a', false, '1900-01-01', date '2024-02-01'), ('a2', 'a', true, '2024-02-01', null),
+        ('b1', 'b', true, '1900-01-01', null)
+    ) as rows (customer_row_id, customer_id, is_current, valid_from, valid_to);
+create table core.dim_customer_current as
+    select customer_id, customer_row_id from core.dim_customer where is_current;
+create table core.bridge_customer_source as
+    select * from (values
+        ('branch', '1', 'a', date '2024-01-01', date '2024-02-01'), ('branch', '1', 'b', '2024-02-01', null),
+        ('telco', '1', 'a', '2024-01-01', null)
+    ) as records (source_system, source_key, customer_id, valid_from, valid_to);
 create table core.dim_employee as
     select * from (values ('-1', 'unknown'), ('-2', 'not_applicable'), ('e', 'agent'))
     as members (employee_id, role_code);
 create table core.fct_case as
     select * from (values
-        ('k1', 'a', 1.5, 30.25, 1, null), ('k2', '-1', null, null, null, 0), ('k3', 'b', 0, null, null, 9)
-    ) as cases (case_id, customer_id, assignment_hours, solution_hours, solution_days, open_days);
+        ('k1', 'a', 'a1', 1.5, 30.25, 1, null), ('k2', '-1', '-1', null, null, null, 0),
+        ('k3', 'b', 'b1', 0, null, null, 9)
+    ) as cases (case_id, customer_id, customer_row_id, assignment_hours, solution_hours, solution_days, open_days);
 create table core.fct_consent_event as
     select * from (values
-        ('c1', 'a', timestamp '2024-01-01', timestamp '2024-01-03'), ('c2', '-1', '2024-01-02', '2024-01-02')
-    ) as events (consent_event_id, customer_id, valid_at, recorded_at);
+        ('c1', 'a', 'a1', timestamp '2024-01-01', timestamp '2024-01-03'),
+        ('c2', '-1', '-1', '2024-01-02', '2024-01-02')
+    ) as events (consent_event_id, customer_id, customer_row_id, valid_at, recorded_at);
 create table core.fct_refusal_check as
     select * from (values
-        ('r', 'l', date '2024-01-05', 'a', 2), ('r', 'l', '2024-01-05', 'b', 0), ('r', 'l', '2024-01-05', '-1', 1),
-        ('r', 'l', '2024-02-05', 'a', 1), ('r', 'm', '2024-01-05', 'a', 1), ('s', 'l', '2024-01-05', 'a', 1)
-    ) as checks (source_system, refusal_list_code, checked_date, customer_id, counted_entry_count);
+        ('r', 'l', date '2024-01-05', 'a', 'a1', 2), ('r', 'l', '2024-01-05', 'b', 'b1', 0),
+        ('r', 'l', '2024-01-05', '-1', '-1', 1), ('r', 'l', '2024-02-05', 'a', 'a2', 1),
+        ('r', 'm', '2024-01-05', 'a', 'a1', 1), ('s', 'l', '2024-01-05', 'a', 'a1', 1)
+    ) as checks (
+        source_system, refusal_list_code, checked_date, customer_id, customer_row_id, counted_entry_count
+    );
 create table core.fct_transaction as
-    select * from (values ('t1', 'a', 10.00), ('t2', 'b', 0.00), ('t3', '-1', -5.00))
-    as lines (transaction_id, customer_id, amount);
+    select * from (values ('t1', 'a', 'a2', 10.00), ('t2', 'b', 'b1', 0.00), ('t3', '-1', '-1', -5.00))
+    as lines (transaction_id, customer_id, customer_row_id, amount);
 create table marts.mart_data_trust as
     select * from (values
         ('branch__transactions', true, 9, 2, 2, 1, 2, 2, 1),
@@ -51,12 +67,53 @@ create table marts.mart_lifetime_value as
 """
 
 FAULTS: dict[str, dict[str, list[str]]] = {
+    "core__bridge_customer_source": {
+        "customer_id is present": [
+            "update core.bridge_customer_source set customer_id = null where source_system = 'telco'"
+        ],
+        "a record is one customer's at a time": [
+            "update core.bridge_customer_source set valid_to = '2024-02-02' where valid_to is not null",
+            "insert into core.bridge_customer_source values ('telco', '1', 'b', '2024-03-01', null)",
+        ],
+        "every customer is a member of core.dim_customer": [
+            "update core.bridge_customer_source set customer_id = 'nobody' where source_system = 'telco'"
+        ],
+    },
     "core__dim_customer": {
-        "customer_id is unique": ["insert into core.dim_customer values ('a')"],
-        "customer_id is present": ["insert into core.dim_customer values (null)"],
+        "customer_row_id is unique": [
+            "update core.dim_customer set customer_row_id = 'a1' where customer_row_id = 'a2'"
+        ],
+        "customer_row_id is present": [
+            "update core.dim_customer set customer_row_id = null where customer_row_id = 'b1'"
+        ],
+        "customer_id is present": ["update core.dim_customer set customer_id = null where customer_row_id = 'b1'"],
+        "a customer has one current row, and it is the open one": [
+            "update core.dim_customer set is_current = false where customer_row_id = 'b1'",
+            "update core.dim_customer set is_current = true where customer_row_id = 'a1'",
+            "update core.dim_customer set is_current = not is_current where customer_id = 'a'",
+            "delete from core.dim_customer where customer_row_id = 'a2'",
+        ],
+        "a customer's intervals follow one another without gap and overlap": [
+            "update core.dim_customer set valid_to = '2024-01-31' where customer_row_id = 'a1'",
+            "update core.dim_customer set valid_to = '2024-02-02' where customer_row_id = 'a1'",
+            "update core.dim_customer set valid_from = '1900-01-02' where customer_row_id = 'b1'",
+            "delete from core.dim_customer where customer_row_id = 'a1'",
+        ],
         "the unknown and the not applicable member are there": [
             "delete from core.dim_customer where customer_id = '-1'",
             "delete from core.dim_customer where customer_id = '-2'",
+        ],
+    },
+    "core__dim_customer_current": {
+        "customer_id is unique": [
+            "update core.dim_customer_current set customer_id = 'a' where customer_row_id = 'b1'"
+        ],
+        "customer_id is present": [
+            "update core.dim_customer_current set customer_id = null where customer_row_id = 'b1'"
+        ],
+        "it is the current rows of core.dim_customer, all of them": [
+            "delete from core.dim_customer_current where customer_id = 'a'",
+            "update core.dim_customer_current set customer_row_id = 'a1' where customer_id = 'a'",
         ],
     },
     "core__dim_employee": {
@@ -71,8 +128,10 @@ FAULTS: dict[str, dict[str, list[str]]] = {
     "core__fct_case": {
         "case_id is unique": ["update core.fct_case set case_id = 'k1'"],
         "customer_id is present": ["update core.fct_case set customer_id = null where case_id = 'k1'"],
-        "every customer is a member of core.dim_customer": [
-            "update core.fct_case set customer_id = 'nobody' where case_id = 'k1'"
+        "every customer row is one of its customer in core.dim_customer": [
+            "update core.fct_case set customer_id = 'nobody' where case_id = 'k1'",
+            "update core.fct_case set customer_id = 'b' where case_id = 'k1'",
+            "update core.fct_case set customer_row_id = null where case_id = 'k1'",
         ],
         "a case is either solved or open, and its lags are never negative": [
             "update core.fct_case set open_days = 3 where case_id = 'k1'",
@@ -87,16 +146,19 @@ FAULTS: dict[str, dict[str, list[str]]] = {
         "recorded_at is present": [
             "update core.fct_consent_event set recorded_at = null where consent_event_id = 'c1'"
         ],
-        "every customer is a member of core.dim_customer": [
-            "update core.fct_consent_event set customer_id = 'nobody' where consent_event_id = 'c1'"
+        "every customer row is one of its customer in core.dim_customer": [
+            "update core.fct_consent_event set customer_id = 'nobody' where consent_event_id = 'c1'",
+            "update core.fct_consent_event set customer_id = 'b' where consent_event_id = 'c1'",
+            "update core.fct_consent_event set customer_row_id = null where consent_event_id = 'c1'",
         ],
     },
     "core__fct_refusal_check": {
         "a system, list, checked day and customer have one row": [
-            "insert into core.fct_refusal_check values ('r', 'l', '2024-01-05', 'b', 0)"
+            "insert into core.fct_refusal_check values ('r', 'l', '2024-01-05', 'b', 'b1', 0)"
         ],
-        "every customer is a member of core.dim_customer": [
-            "update core.fct_refusal_check set customer_id = 'nobody' where customer_id = 'b'"
+        "every customer row is one of its customer in core.dim_customer": [
+            "update core.fct_refusal_check set customer_id = 'nobody' where customer_id = 'b'",
+            "update core.fct_refusal_check set customer_row_id = null where customer_id = 'b'",
         ],
         "no more entries are counted than the lists had": [
             "update core.fct_refusal_check set counted_entry_count = 1 where customer_id = 'b'"
@@ -106,11 +168,13 @@ FAULTS: dict[str, dict[str, list[str]]] = {
         "transaction_id is unique": ["update core.fct_transaction set transaction_id = 't1'"],
         "customer_id is present": ["update core.fct_transaction set customer_id = null where transaction_id = 't1'"],
         "amount is present": ["update core.fct_transaction set amount = null where transaction_id = 't1'"],
-        "every customer is a member of core.dim_customer": [
-            "update core.fct_transaction set customer_id = 'nobody' where transaction_id = 't1'"
+        "every customer row is one of its customer in core.dim_customer": [
+            "update core.fct_transaction set customer_id = 'nobody' where transaction_id = 't1'",
+            "update core.fct_transaction set customer_id = 'b' where transaction_id = 't1'",
+            "update core.fct_transaction set customer_row_id = null where transaction_id = 't1'",
         ],
         "every loaded line is there once, or was corrected by a later delivery": [
-            "insert into core.fct_transaction values ('t4', 'a', 1.00)"
+            "insert into core.fct_transaction values ('t4', 'a', 'a2', 1.00)"
         ],
     },
     "marts__mart_data_trust": {

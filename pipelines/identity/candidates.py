@@ -1,0 +1,119 @@
+"""Which pairs of records are looked at: those that share a block, so that work grows with records, not with pairs.
+
+A block is two values that agree, seldom by chance, so that common names and large buildings stay narrow. What a
+pair is worth is judged in `edges.py`.
+"""
+
+import duckdb
+
+MAX_BLOCK = 500
+"""Records that share a block up to which it is looked at; more of them share it for another reason than being one."""
+
+BLOCKS = (
+    ("person_key",),
+    ("source_system", "site_key"),
+    ("email",),
+    ("full_name", "birth_digits"),
+    ("full_name", "region_code"),
+    ("full_name", "house_number"),
+    ("given_name", "birth_digits"),
+    ("birth_digits", "region_code"),
+    ("birth_digits", "street"),
+    ("birth_digits", "house_number"),
+    ("given_name", "region_code", "street_start"),
+    ("given_name", "town", "house_number"),
+    ("family_name", "region_code", "house_number"),
+    ("family_name", "town", "house_number"),
+    ("family_name", "street", "house_number"),
+    ("long_family_name", "region_code", "street_start"),
+    ("long_family_name", "town", "street_start"),
+    ("name_parts", "house_number"),
+    ("region_code", "street_start", "house_number"),
+    ("town", "street_start", "house_number"),
+    ("town", "region_code", "house_number"),
+)
+"""Columns of `comparable` that agree within a block."""
+
+
+def find_candidates(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the temporary table `candidates` (position_a, position_b, has_common_phone) from the comparable tables.
+
+    Each pair of a new record and a known one, or of two new ones, once, in the order of the positions. Persons and
+    corporations are no pair; a telephone number is common only where the two records had it at the same time.
+    """
+    connection.execute(
+        "create or replace temp table met (position_a bigint, position_b bigint, has_common_phone boolean)"
+    )
+    for columns in BLOCKS:
+        _meet(connection, columns)
+    _meet_by_phone(connection)
+    connection.execute("""
+        create or replace temp table candidates as
+        select position_a, position_b, bool_or(has_common_phone) as has_common_phone
+        from met
+        group by position_a, position_b
+    """)
+    connection.execute("drop table met")
+
+
+def _meet(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> None:
+    present = " and ".join(f"{column} is not null" for column in columns)
+    # A trusted key is evidence however many records carry it: their first one stands for them in `rules.py`.
+    connection.execute(f"""
+        insert into met
+        with
+
+        keyed as materialized (
+            select hash({", ".join(columns)}) as block, position, is_new, party_type = 'corporation' as is_corporation
+            from comparable
+            where {present}
+        ),
+
+        looked_at as materialized (
+            select block
+            from keyed
+            group by block
+            having count(*) between 2 and {MAX_BLOCK} and bool_or(is_new)
+        ),
+
+        sharing as materialized (
+            select keyed.* from keyed semi join looked_at on keyed.block = looked_at.block
+        )
+
+        select least(newer.position, other.position), greatest(newer.position, other.position), false
+        from sharing as newer
+        inner join sharing as other
+            on newer.block = other.block
+            and newer.is_corporation = other.is_corporation
+            and newer.position <> other.position
+        where newer.is_new and (not other.is_new or newer.position < other.position)
+    """)
+
+
+def _meet_by_phone(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("""
+        insert into met
+        with
+
+        keyed as materialized (
+            select
+                comparable_phones.phone,
+                comparable_phones.valid_from,
+                comparable_phones.valid_to,
+                comparable.position,
+                comparable.is_new,
+                comparable.party_type = 'corporation' as is_corporation
+            from comparable_phones
+            inner join comparable on comparable_phones.record_id = comparable.record_id
+        )
+
+        select least(newer.position, other.position), greatest(newer.position, other.position), true
+        from keyed as newer
+        inner join keyed as other
+            on newer.phone = other.phone
+            and newer.valid_from < other.valid_to
+            and other.valid_from < newer.valid_to
+            and newer.is_corporation = other.is_corporation
+            and newer.position <> other.position
+        where newer.is_new and (not other.is_new or newer.position < other.position)
+    """)

@@ -1,0 +1,185 @@
+"""From pairs to edges: which two records are one, by which rule, in three tiers.
+
+An edge says nothing about a third record; what follows from all edges together is `clusters.py`.
+"""
+
+from typing import Any
+
+import duckdb
+
+from pipelines.connections import literal
+from pipelines.identity.candidates import find_candidates
+from pipelines.identity.comparable import drop_comparable, prepare
+from pipelines.identity.comparisons import PHONES_AGREE
+from pipelines.identity.model import Model, level_weights, prior_weight
+from pipelines.identity.rules import PROBABILISTIC, RULES, WEIGHED
+
+THRESHOLD = 4.5
+"""Weight from which the third tier links."""
+
+EDGE_COLUMNS = "record_a varchar, record_b varchar, rule varchar, tier integer, weight double, model_version varchar"
+
+# Two trusted keys of one kind that differ are two customers, whatever else agrees; kinds have lengths of their own.
+_NOT_CONTRADICTED = """
+    coalesce(not (person_key_l <> person_key_r and length(person_key_l) = length(person_key_r)), true)
+    and coalesce(not (source_system_l = source_system_r and site_key_l <> site_key_r), true)
+"""
+
+_COMPARED = (
+    "record_id",
+    "party_type",
+    "source_system",
+    "person_key",
+    "site_key",
+    "full_name",
+    "letters",
+    "family_name",
+    "given_name",
+    "birth_digits",
+    "sex",
+    "phones",
+    "email",
+    "region_code",
+    "town",
+    "street",
+    "house_number",
+    "building",
+    "has_unit",
+)
+
+
+def find_edges(
+    connection: duckdb.DuckDBPyConnection,
+    model: Model,
+    records: str,
+    phones: str,
+    new: str | None,
+    threshold: float = THRESHOLD,
+) -> None:
+    """Create the table `found_edges` of all pairs of a new record with a known or another new one that are one.
+
+    `records` and `phones` are tables of all records, `new` one of the new ones' record_id; None: all are new. A pair
+    appears once, under its surest rule.
+    """
+    connection.execute(f"create or replace table found_edges ({EDGE_COLUMNS})")
+    insert_edges(connection, "found_edges", model, records, phones, new, threshold)
+
+
+def insert_edges(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    model: Model,
+    records: str,
+    phones: str,
+    new: str | None,
+    threshold: float = THRESHOLD,
+) -> None:
+    """What `find_edges` does, into the existing table `table`."""
+    parameters = model.parameters
+    prepare(connection, records, phones, new)
+    find_candidates(connection)
+    _tell_name_frequencies(connection, parameters)
+    connection.execute(
+        f"insert into {table} {_edges_sql(parameters)}", {"threshold": threshold, "model_version": model.version}
+    )
+    drop_comparable(connection)
+    connection.execute("drop table candidates")
+    connection.execute("drop table name_frequencies")
+
+
+def _tell_name_frequencies(connection: duckdb.DuckDBPyConnection, parameters: dict[str, Any]) -> None:
+    connection.execute(
+        """
+        create or replace temp table name_frequencies as
+        select unnest($names::varchar[]) as full_name, unnest($frequencies::double[]) as frequency
+        """,
+        {"names": list(parameters["names"]), "frequencies": list(parameters["names"].values())},
+    )
+
+
+def _edges_sql(parameters: dict[str, Any]) -> str:
+    comparisons = parameters["comparisons"]
+    rules = "\n".join(f"when {rule.sql()} then {number}" for number, rule in enumerate(RULES))
+    names = ", ".join(literal(rule.name) for rule in RULES)
+    tiers = ", ".join(str(rule.tier) for rule in RULES)
+    return f"""
+        with
+
+        pairs as (
+            select
+                {", ".join(f"a.{column} as {column}_l, b.{column} as {column}_r" for column in _COMPARED)},
+                candidates.has_common_phone
+            from candidates
+            inner join comparable as a on candidates.position_a = a.position
+            inner join comparable as b on candidates.position_b = b.position
+        ),
+
+        levelled as (
+            select
+                *,
+                {", ".join(f"{_level_sql(comparison)} as {comparison['name']}_level" for comparison in comparisons)}
+            from pairs
+        ),
+
+        weighed as (
+            select
+                levelled.*,
+                {_weight_sql(parameters)} as weight
+            from levelled
+            left join name_frequencies
+                on case when levelled.name_level = 0 then levelled.full_name_l end = name_frequencies.full_name
+        ),
+
+        ruled as (
+            select record_id_l, record_id_r, party_type_l, party_type_r, weight, case {rules} end as rule_number
+            from weighed
+            where (person_key_l = person_key_r or (source_system_l = source_system_r and site_key_l = site_key_r))
+                is true
+                or ({_NOT_CONTRADICTED})
+        )
+
+        select
+            least(record_id_l, record_id_r) as record_a,
+            greatest(record_id_l, record_id_r) as record_b,
+            coalesce([{names}][rule_number + 1], {literal(WEIGHED)}) as rule,
+            coalesce([{tiers}][rule_number + 1], {PROBABILISTIC}) as tier,
+            case when rule_number is null then round(weight, 3) end as weight,
+            $model_version as model_version
+        from ruled
+        where rule_number is not null or (weight >= $threshold and party_type_l = party_type_r)
+    """
+
+
+def _level_sql(comparison: dict[str, Any]) -> str:
+    """The number of the level a pair reaches; null where a value is missing."""
+    *levels, _ = comparison["levels"]
+    conditions = ["has_common_phone" if level["condition"] == PHONES_AGREE else level["condition"] for level in levels]
+    whens = " ".join(f"when {condition} then {number}" for number, condition in enumerate(conditions))
+    return f"case when {comparison['missing']} then null {whens} else {len(levels)} end"
+
+
+def _weight_sql(parameters: dict[str, Any]) -> str:
+    """The weight of all evidence; the same name counts by how rare it is (term frequency)."""
+    terms, of_household = [f"{prior_weight(parameters):.4f}"], []
+    for comparison in parameters["comparisons"]:
+        level = f"{comparison['name']}_level"
+        whens = " ".join(f"when {number} then {weight}" for number, weight in enumerate(level_weights(comparison)))
+        weight = f"case {level} {whens} else 0 end"
+        if comparison["of_household"]:
+            of_household.append(weight)
+            weight = f"least(0, {weight})"
+        terms.append(weight)
+    levels = parameters["comparisons"][0]["levels"]
+    same_name = levels[0]["u"]
+    other = len(levels) - 1
+    personal = ", ".join(str(number) for number, level in enumerate(levels) if level["is_personal"])
+    together, strongest = (
+        f"{' + '.join(f'greatest(0, {weight})' for weight in of_household)}",
+        f"greatest(0, {', '.join(of_household)})",
+    )
+    terms += [
+        f"case when name_level in ({personal}) or (birth_date_level = 0 and coalesce(name_level, {other}) = {other})"
+        f" then {together} else {strongest} end",
+        f"case when name_level = 0 then log2({same_name} / coalesce(frequency, {parameters['rare_name']})) else 0 end",
+    ]
+    return " + ".join(terms)

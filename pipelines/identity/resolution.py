@@ -1,0 +1,160 @@
+"""Resolves identity after a load: new and changed records find their customers, and the ledger keeps what changed.
+
+Edges are sought for new and changed records alone, and only the customers these touch are clustered anew.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from pipelines.connections import attached, connected, literal
+from pipelines.identity import changes
+from pipelines.identity.changes import CHANGED_OR_GONE, Resolved
+from pipelines.identity.clusters import cluster
+from pipelines.identity.edges import find_edges
+from pipelines.identity.ledger import (
+    assign_customers,
+    assignments_in_force,
+    overrides_in_force,
+    write_assignments,
+)
+from pipelines.identity.normalisers import create_normalising_macros
+from pipelines.settings import Settings
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What a resolution came to: records and customers in all, records new or changed, and the events it caused."""
+
+    records: int
+    customers: int
+    changed: int
+    merges: int
+    splits: int
+    moves: int
+
+
+def resolve(
+    settings: Settings, run_id: str, now: datetime, progress: Callable[[str], None] = lambda message: None
+) -> Resolution:
+    """Bring identity up to what is loaded and decided; the warehouse is written in one transaction, or not at all.
+
+    `now` (UTC, without a zone) is the instant at which events are recorded.
+    """
+    with connected(settings, settings.warehouse) as warehouse:
+        warehouse.execute(changes.TABLES)
+    with connected(settings, None) as work:
+        work.execute("attach ':memory:' as work")
+        work.execute("use work")
+        work.execute("set preserve_insertion_order = false")
+        work.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
+        create_normalising_macros(work)
+        before, model = changes.resolved(work), changes.model_in_force(work)
+        progress("gathering records")
+        changes.find_changes(work, before, model)
+        changed = _count(work, "changed")
+        number = before.resolution_number
+        is_touched = changed > 0 or _count(work, "gone") > 0 or changes.is_overridden(work, before)
+        if is_touched:
+            number += 1
+            progress(f"comparing {changed:,} new or changed records")
+            find_edges(work, model, "all_records", "all_phones", "changed")
+            progress("clustering")
+            _take_touched(work, before)
+            cluster(work, "subset_records", "subset_edges", "never", "always")
+            assign_customers(work)
+        work.execute("detach warehouse")
+        with attached(work, settings) as warehouse:
+            warehouse.execute("begin transaction")
+            if is_touched:
+                changes.keep_changes(warehouse)
+                write_assignments(warehouse, number, model.version, run_id, now)
+            changes.note_resolved(warehouse, number, model)
+            warehouse.execute("commit")
+            return _resolution(warehouse, number, changed, is_touched)
+
+
+def _take_touched(work: duckdb.DuckDBPyConnection, before: Resolved) -> None:
+    """Make `subset_records` and `subset_edges`: whatever hangs together with what changed or was decided.
+
+    Edges that were refused before count too, so that what comes out does not depend on the order of the days.
+    """
+    work.execute(f"create table never as {overrides_in_force('never', 'warehouse.')}")
+    work.execute(f"create table always as {overrides_in_force('always', 'warehouse.')}")
+    work.execute(
+        f"""
+        create table all_edges as
+        from found_edges
+        union all
+        select * from warehouse.identity.edges
+        where record_a not in {CHANGED_OR_GONE} and record_b not in {CHANGED_OR_GONE};
+        create table links as
+        select record_a as near, record_b as far from all_edges
+        union all
+        select record_b, record_a from all_edges
+        union all
+        select record_a, record_b from always
+        union all
+        select record_b, record_a from always;
+        create table wanted as
+        select record_id from changed;
+        """
+    )
+    work.execute(
+        "insert into wanted "
+        "select unnest([record_a, record_b]) from warehouse.state.identity_overrides where override_number > ?",
+        [before.override_number],
+    )
+    # Whoever was one customer with these, may be so no more.
+    work.execute(
+        f"""
+        insert into wanted
+        with known as ({assignments_in_force("warehouse.")})
+        select record_id
+        from known
+        where customer_id in (
+            select customer_id
+            from known
+            where record_id in (select record_id from wanted union all select record_id from gone)
+        )
+        """
+    )
+    found = -1
+    while found != (found := _count(work, "wanted")):
+        work.execute(
+            "insert into wanted select distinct far from links "
+            "where near in (select record_id from wanted) and far not in (select record_id from wanted)"
+        )
+    work.execute(
+        """
+        create table subset_records as
+        from all_records where record_id in (select record_id from wanted);
+        create table subset_edges as
+        from all_edges
+        where record_a in (select record_id from wanted) and record_b in (select record_id from wanted);
+        """
+    )
+
+
+def _resolution(warehouse: duckdb.DuckDBPyConnection, number: int, changed: int, is_touched: bool) -> Resolution:
+    row = warehouse.execute(
+        f"""
+        select count(*), count(distinct customer_id)
+        from ({assignments_in_force()}) as assignments
+        where record_id in (select record_id from identity.records)
+        """
+    ).fetchone()
+    query = "select kind, count(*) from state.identity_events where resolution_number = ? group by all"
+    events = dict(warehouse.execute(query, [number]).fetchall()) if is_touched else {}
+    records, customers = row or (0, 0)
+    return Resolution(
+        records, customers, changed, events.get("merge", 0), events.get("split", 0), events.get("move", 0)
+    )
+
+
+def _count(work: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = work.execute(f"select count(*) from {table}").fetchone()
+    assert row is not None
+    return int(row[0])
