@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 from bulk_load import load_memory, load_ratio, one_more_day
 from figures import Figure, cost
+from identity import identity
 from process_measurement import Measurement, measure
 from small_day import deliver, hold_back
 
@@ -106,11 +107,12 @@ SCENARIOS: dict[str, Callable[[Path, int], Iterator[Figure]]] = {
         load_ratio,
         load_memory,
         one_more_day,
+        identity,
         million_customers,
     )
 }
 # Minutes and gigabytes: only when asked for.
-LONG = {scenario.__name__ for scenario in (load_memory, one_more_day, million_customers)}
+LONG = {scenario.__name__ for scenario in (load_memory, one_more_day, identity, million_customers)}
 
 
 def _built_home(work: Path) -> Path:

@@ -18,6 +18,7 @@ BLOCKS = (
     ("full_name", "house_number"),
     ("given_name", "birth_digits"),
     ("birth_digits", "region_code"),
+    ("birth_digits", "town"),
     ("birth_digits", "street"),
     ("birth_digits", "house_number"),
     ("given_name", "region_code", "street_start"),
@@ -34,6 +35,9 @@ BLOCKS = (
 )
 """Columns of `comparable` that agree within a block."""
 
+TRUSTED = BLOCKS[:2]
+"""The blocks of trusted keys, which are evidence however many records share one."""
+
 
 def find_candidates(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the temporary table `candidates` (position_a, position_b, has_common_phone) from the comparable tables.
@@ -46,6 +50,8 @@ def find_candidates(connection: duckdb.DuckDBPyConnection) -> None:
     )
     for columns in BLOCKS:
         _meet(connection, columns)
+    for columns in TRUSTED:
+        _meet_first(connection, columns)
     _meet_by_phone(connection)
     connection.execute("""
         create or replace temp table candidates as
@@ -58,7 +64,6 @@ def find_candidates(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _meet(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> None:
     present = " and ".join(f"{column} is not null" for column in columns)
-    # A trusted key is evidence however many records carry it: their first one stands for them in `rules.py`.
     connection.execute(f"""
         insert into met
         with
@@ -87,6 +92,34 @@ def _meet(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> No
             and newer.is_corporation = other.is_corporation
             and newer.position <> other.position
         where newer.is_new and (not other.is_new or newer.position < other.position)
+    """)
+
+
+def _meet_first(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> None:
+    """Of a trusted key that too many records share, each new record meets the first of the others, which joins all."""
+    present = " and ".join(f"{column} is not null" for column in columns)
+    connection.execute(f"""
+        insert into met
+        with
+
+        shared as (
+            select
+                hash({", ".join(columns)}, party_type = 'corporation') as block,
+                arg_min(position, record_id, 2) as firsts,
+            from comparable
+            where {present}
+            group by block
+            having count(*) > {MAX_BLOCK} and bool_or(is_new)
+        ),
+
+        met_first as (
+            select newer.position, if(newer.position = firsts[1], firsts[2], firsts[1]) as first
+            from comparable as newer
+            inner join shared on hash({", ".join(columns)}, party_type = 'corporation') = shared.block
+            where newer.is_new and {present}
+        )
+
+        select least(position, first), greatest(position, first), false from met_first
     """)
 
 

@@ -3,7 +3,8 @@
 Edges are sought for new and changed records alone, and only the customers these touch are clustered anew.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,7 @@ import duckdb
 from pipelines.connections import attached, connected, literal
 from pipelines.identity import changes
 from pipelines.identity.changes import CHANGED_OR_GONE, Resolved
-from pipelines.identity.clusters import cluster
+from pipelines.identity.clusters import STEWARD, cluster
 from pipelines.identity.edges import find_edges
 from pipelines.identity.ledger import (
     assign_customers,
@@ -49,23 +50,21 @@ def resolve(
         work.execute("attach ':memory:' as work")
         work.execute("use work")
         work.execute("set preserve_insertion_order = false")
-        work.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
         create_normalising_macros(work)
-        before, model = changes.resolved(work), changes.model_in_force(work)
-        progress("gathering records")
-        changes.find_changes(work, before, model)
-        changed = _count(work, "changed")
-        number = before.resolution_number
-        is_touched = changed > 0 or _count(work, "gone") > 0 or changes.is_overridden(work, before)
+        with _reading(settings, work):
+            before, model = changes.resolved(work), changes.model_in_force(work)
+            changes.find_changes(work, before, model)
+            changed = _count(work, "changed")
+            is_touched = changed > 0 or _count(work, "gone") > 0 or changes.is_overridden(work, before)
+        number = before.resolution_number + is_touched
         if is_touched:
-            number += 1
             progress(f"comparing {changed:,} new or changed records")
             find_edges(work, model, "all_records", "all_phones", "changed")
             progress("clustering")
-            _take_touched(work, before)
-            cluster(work, "subset_records", "subset_edges", "never", "always")
-            assign_customers(work)
-        work.execute("detach warehouse")
+            with _reading(settings, work):
+                _take_touched(work, before)
+                cluster(work, "subset_records", "subset_edges", "never", "always")
+                assign_customers(work)
         with attached(work, settings) as warehouse:
             warehouse.execute("begin transaction")
             if is_touched:
@@ -74,6 +73,16 @@ def resolve(
             changes.note_resolved(warehouse, number, model)
             warehouse.execute("commit")
             return _resolution(warehouse, number, changed, is_touched)
+
+
+@contextmanager
+def _reading(settings: Settings, work: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """The warehouse attached for a moment; while pairs are compared, nobody is kept out."""
+    work.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
+    try:
+        yield
+    finally:
+        work.execute("detach warehouse")
 
 
 def _take_touched(work: duckdb.DuckDBPyConnection, before: Resolved) -> None:
@@ -135,6 +144,11 @@ def _take_touched(work: duckdb.DuckDBPyConnection, before: Resolved) -> None:
         from all_edges
         where record_a in (select record_id from wanted) and record_b in (select record_id from wanted);
         """
+    )
+    work.execute(
+        "insert into subset_edges select record_a, record_b, ?, 0, null, null from always "
+        "where record_a in (select record_id from wanted) and record_b in (select record_id from wanted)",
+        [STEWARD],
     )
 
 

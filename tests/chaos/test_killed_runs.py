@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -61,9 +62,13 @@ def kill(home: Home, step: str, report: int = 1, effect: int = 0) -> int:
         stderr=subprocess.DEVNULL,
     ) as process:
         code = process.wait(timeout=600)
-        # What it started is killed with it, as when the power fails.
+        # What it started is killed with it, as when the power fails; on a busy machine that takes its time to end.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                os.killpg(process.pid, 0)
+                time.sleep(0.05)
     return code
 
 

@@ -57,8 +57,8 @@ def test_a_merge_that_is_undone_restores_facts_history_and_marts(joined, built):
     [
         (("show", "branch:0"), "no record is called so"),
         (("undo", "99", "--reason", "x"), "there is no event 99"),
-        (("never", "branch:00001007", "branch:00001007", "--reason", "x"), "an override is about two"),
-        (("always", "branch:00001007", "branch:00001010", "--reason", " "), "--reason is empty"),
+        (("never", "branch:00001010", "branch:00001010", "--reason", "x"), "an override is about two"),
+        (("always", "branch:00001010", "branch:00001016", "--reason", " "), "--reason is empty"),
     ],
 )
 def test_a_wrong_word_ends_with_2_and_changes_nothing(built, arguments, cause):

@@ -1,5 +1,7 @@
 """Components of edges, whatever their order, and where they are kept apart."""
 
+from itertools import pairwise
+
 import duckdb
 import pytest
 
@@ -52,7 +54,7 @@ def test_a_chain_is_one_cluster_and_a_lonely_record_its_own(connection: duckdb.D
 
 def test_a_long_chain_in_any_order_is_one_cluster(connection: duckdb.DuckDBPyConnection) -> None:
     letters = "nabmclkdjeifhg"
-    edges: list[Edge] = [(min(pair), max(pair), 2, None) for pair in zip(letters, letters[1:], strict=False)]
+    edges: list[Edge] = [(min(pair), max(pair), 2, None) for pair in pairwise(letters)]
     assert clustered(connection, "".join(sorted(letters)), edges) == {"abcdefghijklmn"}
 
 

@@ -98,3 +98,15 @@ def test_new_records_find_known_ones_and_each_other_but_no_known_pair(company: d
     company.execute("create table new as select unnest(['c', 'd']) as record_id")
     assert linked(company, "new") == {pair: rule for pair, rule in everything.items() if pair != ("a", "b")}
     assert len(everything) == 6
+
+
+def test_a_trusted_key_joins_however_many_records_carry_it(company: duckdb.DuckDBPyConnection) -> None:
+    company.execute(
+        "insert into records by name select 'r' || lpad(i::varchar, 4, '0') as record_id, 'branch' as source_system, "
+        "'corporation' as party_type, 'k1' as person_key from range(700) as numbers (i)"
+    )
+    edges = linked(company)
+    assert len(edges) == 699
+    assert {record for pair in edges for record in pair} == {f"r{number:04}" for number in range(700)}
+    company.execute("create table newcomers as select 'r0000' as record_id")
+    assert linked(company, "newcomers") == {("r0000", "r0001"): "person_key"}
