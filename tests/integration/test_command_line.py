@@ -17,6 +17,7 @@ from .homes import Home
 COMMANDS = (
     *("init", "simulate", "run", "backfill", "publish", "retract", "rebuild", "status", "ui", "doctor"),
     *(f"quarantine {name}" for name in ("list", "show", "fix", "discard", "replay")),
+    *(f"identity {name}" for name in ("show", "why", "events", "review", "always", "never", "undo", "train")),
     "quality report",
 )
 
