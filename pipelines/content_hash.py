@@ -30,13 +30,19 @@ def table_hash(connection: duckdb.DuckDBPyConnection, catalog: str, schema: str,
 
     A customer counts as the smallest (system, number) of its records, because its id depends on what came first.
     """
+    return _table_hash(connection, catalog, schema, table, _name_customers(connection, catalog))
+
+
+def _table_hash(
+    connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, table: str, are_customers_named: bool
+) -> str:
     columns = connection.execute(
         "select column_name, data_type from duckdb_columns() "
         "where database_name = ? and schema_name = ? and table_name = ? "
         "and not contains(coalesce(comment, ''), ?) order by column_name",
         [catalog, schema, table, RUN_METADATA],
     ).fetchall()
-    named = [name for name, _ in columns if name in _CUSTOMER_KEYS and _name_customers(connection, catalog)]
+    named = [name for name, _ in columns if name in _CUSTOMER_KEYS and are_customers_named]
     values = ", ".join(
         f"coalesce({f'of_{name}.name, ' if name in named else ''}{_rounded(name, data_type)}::varchar, chr(30))"
         for name, data_type in columns
@@ -95,8 +101,9 @@ def copy_hash(connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, 
 
 def content_hash(connection: duckdb.DuckDBPyConnection, catalog: str) -> str:
     """One md5 text over the hashes of all published tables of `catalog`."""
+    are_customers_named = _name_customers(connection, catalog)
     parts = [
-        f"{schema}.{table}={table_hash(connection, catalog, schema, table)}"
+        f"{schema}.{table}={_table_hash(connection, catalog, schema, table, are_customers_named)}"
         for schema, table in published_tables(connection, catalog)
     ]
     return hashlib.md5("\n".join(parts).encode()).hexdigest()

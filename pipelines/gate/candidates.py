@@ -177,12 +177,13 @@ def _portions(deliveries: Iterable[Delivery]) -> Iterator[list[Delivery]]:
     What is landed is in memory a second time, mapped, and would have to be spilled.
     """
     portion: list[Delivery] = []
+    size = 0
     for delivery in deliveries:
-        size = sum(one.size for one in portion)
         if portion and not delivery.source.connection and size + delivery.size > _PORTION_BYTES:
             yield portion
-            portion = []
+            portion, size = [], 0
         portion.append(delivery)
+        size += delivery.size
     yield portion
 
 

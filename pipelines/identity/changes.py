@@ -131,14 +131,17 @@ def find_changes(work: duckdb.DuckDBPyConnection, before: Resolved, model: Model
 
 
 def _contents(records: str, phones: str, condition: str) -> str:
-    """Each record's id and a hash of all that is compared of it."""
+    """The id of each record that was gathered, and a hash of all that is compared of it in these two tables."""
     return f"""
         select record_id, hash(records, numbers.phones) as content
         from {records} as records
         left join (
-            select record_id, list((phone, valid_from, valid_to) order by all) as phones from {phones} group by all
+            select record_id, list((phone, valid_from, valid_to) order by all) as phones
+            from {phones}
+            where record_id in (select record_id from gathered)
+            group by all
         ) as numbers using (record_id)
-        where {condition}
+        where {condition} and record_id in (select record_id from gathered)
     """
 
 

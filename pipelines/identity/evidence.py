@@ -9,7 +9,8 @@ from datetime import date, datetime
 import duckdb
 
 from pipelines.errors import UsageError
-from pipelines.identity.ledger import assignments_in_force
+from pipelines.identity.clusters import STEWARD
+from pipelines.identity.ledger import assignments_in_force, overrides_in_force
 
 _SHORTEST = 6
 
@@ -99,9 +100,7 @@ def edges_of(warehouse: duckdb.DuckDBPyConnection, customer_id: str) -> list[Edg
         ), edges as (
             select record_a, record_b, rule, tier, weight from identity.edges
             union all
-            select record_a, record_b, 'steward', 0, null
-            from state.identity_overrides
-            qualify override_number = max(override_number) over (partition by record_a, record_b) and kind = 'always'
+            select record_a, record_b, '{STEWARD}', 0, null from ({overrides_in_force("always")})
         )
         select a.name, b.name, rule, tier, weight
         from edges
