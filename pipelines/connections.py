@@ -69,6 +69,16 @@ def attached(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Itera
         connection.execute("detach warehouse")
 
 
+@contextmanager
+def reading(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[None]:
+    """The warehouse beside what `connection` has, read-only under the name `warehouse`, for a moment."""
+    connection.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
+    try:
+        yield
+    finally:
+        connection.execute("detach warehouse")
+
+
 def _opened(
     path: str, read_only: bool, limits: dict[str, str | bool | int | float | list[str]]
 ) -> duckdb.DuckDBPyConnection:

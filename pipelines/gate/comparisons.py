@@ -7,7 +7,7 @@ only rows delivered no later can be referred to, so that N daily runs see what o
 
 import duckdb
 
-from pipelines.connections import identifier, literal
+from pipelines.connections import identifier, reading
 from pipelines.contracts import Column, Feed, feeds
 from pipelines.settings import Settings
 
@@ -110,26 +110,25 @@ from changed
 
 def compare_batches(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: Feed) -> None:
     """Make `judged_batches` from `batches`, `gate_rows` and `held`, and from the warehouse as it is."""
-    gate.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
-    gate.execute(
-        _JUDGED_BATCHES,
-        {
-            "feed": feed.name,
-            "by_weekday": feed.delivery.cadence in ("daily", "weekdays"),
-            "smallest": SMALLEST_SIZE,
-            "earlier": EARLIER_DELIVERIES,
-            "least_earlier": LEAST_EARLIER_DELIVERIES,
-            "recent": LARGEST_OF_DELIVERIES,
-            "least_share": feed.volume.least_share,
-            "most_times": feed.volume.most_times,
-        },
-    )
-    columns = [column for column in feed.columns if column.references]
-    if columns:
-        _count_references(gate, columns)
-    for column in columns:
-        _count_missing_references(gate, feed, column)
-    gate.execute("detach warehouse")
+    with reading(gate, settings):
+        gate.execute(
+            _JUDGED_BATCHES,
+            {
+                "feed": feed.name,
+                "by_weekday": feed.delivery.cadence in ("daily", "weekdays"),
+                "smallest": SMALLEST_SIZE,
+                "earlier": EARLIER_DELIVERIES,
+                "least_earlier": LEAST_EARLIER_DELIVERIES,
+                "recent": LARGEST_OF_DELIVERIES,
+                "least_share": feed.volume.least_share,
+                "most_times": feed.volume.most_times,
+            },
+        )
+        columns = [column for column in feed.columns if column.references]
+        if columns:
+            _count_references(gate, columns)
+        for column in columns:
+            _count_missing_references(gate, feed, column)
 
 
 def referring(column: Column) -> str:

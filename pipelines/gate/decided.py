@@ -6,7 +6,7 @@ A fixed row is judged instead of the row that came, together with the rest of it
 import duckdb
 
 from pipelines.archive import fill_records
-from pipelines.connections import identifier, literal
+from pipelines.connections import identifier, literal, reading
 from pipelines.contracts import Feed
 from pipelines.decisions import in_force
 from pipelines.settings import Settings
@@ -20,14 +20,13 @@ def copy_decisions(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: Fe
 
     Tells whether anything was ever decided about rows of the feed.
     """
-    gate.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
-    gate.execute(
-        "create table decided as "
-        "select batch_id, row_number, kind, held_for, content, null::varchar as record "
-        f"from ({in_force('warehouse.')}) where row_number is not null and feed = ?",
-        [feed.name],
-    )
-    gate.execute("detach warehouse")
+    with reading(gate, settings):
+        gate.execute(
+            "create table decided as "
+            "select batch_id, row_number, kind, held_for, content, null::varchar as record "
+            f"from ({in_force('warehouse.')}) where row_number is not null and feed = ?",
+            [feed.name],
+        )
     create_candidates(gate, feed, "fixed")
     return bool(gate.execute("select 1 from decided limit 1").fetchone())
 

@@ -5,7 +5,7 @@ How it is learnt is `training.py`, which imports Splink; only the command that t
 
 from datetime import datetime
 
-from pipelines.connections import connected, literal
+from pipelines.connections import connected, reading
 from pipelines.decisions import export_state
 from pipelines.identity import changes
 from pipelines.identity.normalisers import create_normalising_macros
@@ -24,11 +24,10 @@ def train_model(settings: Settings, now: datetime) -> tuple[str, int]:
         create_tables(warehouse)
         warehouse.execute(changes.TABLES)
     with connected(settings, None) as work:
-        work.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
         create_normalising_macros(work)
-        gather_records(work, f"warehouse.raw.{changes.FEED}", "records", "phones", None)
+        with reading(work, settings):
+            gather_records(work, f"warehouse.raw.{changes.FEED}", "records", "phones", None)
         (records,) = work.execute("select count(*) from records").fetchone() or (0,)
-        work.execute("detach warehouse")
         model = train(work, "records", "phones")
     with connected(settings, settings.warehouse) as warehouse:
         warehouse.execute(

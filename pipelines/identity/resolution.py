@@ -3,14 +3,13 @@
 Edges are sought for new and changed records alone, and only the customers these touch are clustered anew.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
 
-from pipelines.connections import attached, connected, literal
+from pipelines.connections import attached, connected, reading
 from pipelines.identity import changes
 from pipelines.identity.changes import CHANGED_OR_GONE, Resolved
 from pipelines.identity.clusters import STEWARD, cluster
@@ -51,7 +50,7 @@ def resolve(
         work.execute("use work")
         work.execute("set preserve_insertion_order = false")
         create_normalising_macros(work)
-        with _reading(settings, work):
+        with reading(work, settings):
             before, model = changes.resolved(work), changes.model_in_force(work)
             changes.find_changes(work, before, model)
             changed = _count(work, "changed")
@@ -61,7 +60,7 @@ def resolve(
             progress(f"comparing {changed:,} new or changed records")
             find_edges(work, model, "all_records", "all_phones", "changed")
             progress("clustering")
-            with _reading(settings, work):
+            with reading(work, settings):
                 _take_touched(work, before)
                 cluster(work, "subset_records", "subset_edges", "never", "always")
                 assign_customers(work)
@@ -73,16 +72,6 @@ def resolve(
             changes.note_resolved(warehouse, number, model)
             warehouse.execute("commit")
             return _resolution(warehouse, number, changed, is_touched)
-
-
-@contextmanager
-def _reading(settings: Settings, work: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """The warehouse attached for a moment; while pairs are compared, nobody is kept out."""
-    work.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
-    try:
-        yield
-    finally:
-        work.execute("detach warehouse")
 
 
 def _take_touched(work: duckdb.DuckDBPyConnection, before: Resolved) -> None:

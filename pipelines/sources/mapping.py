@@ -9,7 +9,7 @@ from functools import cache
 
 import duckdb
 
-from pipelines.connections import identifier, literal
+from pipelines.connections import identifier, literal, reading
 from pipelines.contracts import Column, Feed, feeds
 from pipelines.settings import Settings
 from pipelines.sources.configuration import EXCEL_SERIAL, Company, Mapping, Source
@@ -335,23 +335,24 @@ def _local_time(value: str, format: str | None, found: str) -> str:
 
 def _copy_looked_up(gate: duckdb.DuckDBPyConnection, targets: list[_Target], settings: Settings) -> None:
     """Copy the looked-up columns next to the candidates, so that the warehouse stays closed while they are mapped."""
-    gate.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
-    for target in targets:
-        mapping = target.mapping
-        assert mapping and mapping.look_up and mapping.match and mapping.take
-        matched = ", ".join(f"{identifier(name)}::varchar as {identifier('match ' + name)}" for name in mapping.match)
-        keys = ", ".join(identifier(name) for name in mapping.match)
-        gate.execute(
-            f"""
-            create or replace temp table {target.look_up_table} as
-            select source_system, delivery_date, {matched}, {identifier(mapping.take)} as taken
-            from warehouse.raw.{identifier(mapping.look_up)}
-            qualify row_number() over (
-                partition by source_system, delivery_date, {keys} order by batch_id desc, row_number desc
-            ) = 1
-            """
-        )
-    gate.execute("detach warehouse")
+    with reading(gate, settings):
+        for target in targets:
+            mapping = target.mapping
+            assert mapping and mapping.look_up and mapping.match and mapping.take
+            matched = ", ".join(
+                f"{identifier(name)}::varchar as {identifier('match ' + name)}" for name in mapping.match
+            )
+            keys = ", ".join(identifier(name) for name in mapping.match)
+            gate.execute(
+                f"""
+                create or replace temp table {target.look_up_table} as
+                select source_system, delivery_date, {matched}, {identifier(mapping.take)} as taken
+                from warehouse.raw.{identifier(mapping.look_up)}
+                qualify row_number() over (
+                    partition by source_system, delivery_date, {keys} order by batch_id desc, row_number desc
+                ) = 1
+                """
+            )
 
 
 def _look_up_join(source: Source, target: _Target, landed_types: dict[str, str]) -> str:

@@ -130,7 +130,7 @@ def test_the_run_s_page_shows_its_success_and_its_steps(pages, tmp_path):
 
 
 def test_a_feed_s_checks_show_the_gate_with_its_counts(pages, tmp_path):
-    pages.look("/assets/branch/transactions?view=checks", "gate", "Metadata")
+    pages.look("/assets/branch/transactions?view=checks", "gate", "Metadata", "Great Expectations suite and tolerance.")
     pages.page.get_by_text("rows quarantined").first.wait_for(timeout=60_000)
     text = pages.page.inner_text("body")
     pages.page.screenshot(path=tmp_path / "checks.png")
