@@ -33,6 +33,7 @@ from pipelines.contracts import Feed, feeds
 from pipelines.decisions import export_state
 from pipelines.identity.resolution import resolve
 from pipelines.ledger import conservation, create_tables, current_loads
+from pipelines.ledger_writing import write_completeness
 from pipelines.load import load_feed
 from pipelines.manifest import require_warehouse
 from pipelines.progress import report
@@ -192,17 +193,7 @@ def ledger_asset() -> AssetsDefinition:
         with connected(home.settings, home.settings.warehouse) as warehouse:
             loads = current_loads(warehouse)
             state = assess(sources_file, loads, now)
-            warehouse.execute("delete from ledger.company")
-            warehouse.execute(
-                "insert into ledger.company values (?, ?, ?)",
-                [sources_file.company.time_zone, sources_file.company.currency, state.complete_date],
-            )
-            warehouse.execute("delete from ledger.shortfalls")
-            for fall in state.shortfalls:
-                warehouse.execute(
-                    "insert into ledger.shortfalls values (?, ?, ?, ?, ?)",
-                    [fall.feed, fall.source_system, fall.delivery_date, fall.kind, fall.is_required],
-                )
+            write_completeness(warehouse, sources_file.company, state, now)
             counts = conservation(warehouse)
         yield MaterializeResult(asset_key=COMPANY, metadata={"complete date": str(state.complete_date)})
         yield MaterializeResult(asset_key=AssetKey(["ledger", "loads"]), metadata=counts)

@@ -6,7 +6,7 @@ Dagster and Great Expectations are imported by the commands that need them only,
 import itertools
 import os
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +14,10 @@ import typer
 from rich.markup import escape
 
 from pipelines import repair_commands
-from pipelines.command_frame import Day, Today, Wait, console, errors, writing_command
+from pipelines.command_frame import Day, Today, Wait, Writing, console, errors, writing_command
 from pipelines.errors import EXIT_CODE_MEANINGS, LockedError, UsageError, WarehouseError
 from pipelines.identity.command import app as identity
-from pipelines.progress_display import ProgressDisplay
+from pipelines.progress_display import ProgressDisplay, counted
 from pipelines.quality.command import app as quality
 from pipelines.settings import Settings
 
@@ -98,13 +98,30 @@ def simulate(
     console.print(f"Simulated {size}: {folder}", soft_wrap=True)
 
 
-@app.command(epilog="Example: [cyan]crmdw run --wait 600[/cyan]")
-def run(wait: Wait = 0, today: Today = None) -> None:
+@app.command(
+    epilog="Example: [cyan]crmdw run --wait 600[/cyan]\n\n"
+    "What was published on a day, made again: [cyan]crmdw run --as-of 2024-06-30 --out june.duckdb[/cyan]"
+)
+def run(
+    wait: Wait = 0,
+    today: Today = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Make again what was published on this day, as it was known then."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The new file for --as-of; nothing else is written.")] = None,
+) -> None:
     """Load what has arrived, gate it, build the marts, audit and publish. Does nothing where nothing is new."""
     from pipelines.run_tags import tags_to_load  # noqa: PLC0415
     from pipelines.state import look  # noqa: PLC0415
     from pipelines.summary import show_idle  # noqa: PLC0415
 
+    if (as_of is None) != (out is None):
+        raise UsageError("--as-of and --out go together", "give the day with --as-of, and the new file with --out")
+    if as_of and out:
+        with writing_command("run --as-of", wait, today) as command:
+            _run_as_of(command, as_of.date(), out.expanduser().resolve())
+        return
     with writing_command("run", wait, today) as command:
         state = look(command.settings, command.now)
         for text in state.arrivals.unreadable:
@@ -116,6 +133,34 @@ def run(wait: Wait = 0, today: Today = None) -> None:
             return
         tags = tags_to_load(state.sources_file, state.delivery_days, command.now)
         command.run_job(tags, f"{len(state.arrivals.to_load):,} deliveries have arrived")
+
+
+def _run_as_of(command: Writing, day: date, out: Path) -> None:
+    """Make again what was published on `day`, and say whether it is the same."""
+    from pipelines.as_of import STEPS, check_target, find_edition, remake  # noqa: PLC0415
+    from pipelines.manifest import require_warehouse  # noqa: PLC0415
+    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
+
+    settings = command.settings
+    sources_file = load_sources_file(settings.sources_file)
+    require_warehouse(settings)
+    check_target(settings, out)
+    edition = find_edition(settings, sources_file.company, day)
+    with ProgressDisplay(errors) as show:
+        remade = remake(settings, sources_file, edition, out, counted(show, STEPS))
+    published = f"{edition.published_at:%Y-%m-%d %H:%M} UTC"
+    console.print(f"{remade.path}  ({remade.tables} tables, as known when published at {published})", soft_wrap=True)
+    if remade.content_hash == edition.content_hash:
+        console.print(f"Its content is what was published then: content hash {remade.content_hash}", soft_wrap=True)
+        return
+    where = "that file is no longer kept, so that nobody can say in which tables"
+    if remade.differing is not None:
+        where = f"in {', '.join(remade.differing)}"
+    console.print(
+        f"Its content differs from what was published then (hash {remade.content_hash}, then {edition.content_hash}), "
+        f"{where}: mapping, rules or models have changed since.",
+        soft_wrap=True,
+    )
 
 
 @app.command(

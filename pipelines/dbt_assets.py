@@ -28,7 +28,10 @@ def models_asset(manifest: Path) -> AssetsDefinition:
     def models(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
         report("models", "starting dbt")
         # Unit tests prove the code, on one zone and currency; `make test` runs them.
-        invocation = dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context)
+        # Its log of every statement would cost a tenth of the build; what fails is told in its output.
+        invocation = dbt.cli(
+            ["--log-level-file", "info", "build", "--exclude-resource-type", "unit_test"], context=context
+        )
         for event in invocation.stream():
             if name := _finished(event):
                 report("models", name)

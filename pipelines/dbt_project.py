@@ -32,8 +32,24 @@ def ensure_manifest(settings: Settings, company: Company) -> Path:
     manifest = settings.dbt_target / "manifest.json"
     if manifest.exists() and manifest.stat().st_mtime > _newest_input():
         return manifest
+    if fault := _run_dbt(settings, company, "parse", "--no-partial-parse"):
+        raise BuildError(f"the dbt project does not parse:\n{fault}", "mend the model named above")
+    return manifest
+
+
+def build_models(settings: Settings, company: Company) -> None:
+    """Build and test all models in the warehouse of a home, outside Dagster.
+
+    Raises BuildError with dbt's own message.
+    """
+    if fault := _run_dbt(settings, company, "build", "--exclude-resource-type", "unit_test"):
+        raise BuildError(f"dbt could not build the models:\n{fault}", "mend what is named above")
+
+
+def _run_dbt(settings: Settings, company: Company, *arguments: str) -> str:
+    """Run a dbt command on a home; what it says where it fails, and nothing where it does not."""
     settings.dbt_target.mkdir(parents=True, exist_ok=True)
-    command = [str(DBT_EXECUTABLE), "--quiet", "parse", "--no-partial-parse"]
+    command = [str(DBT_EXECUTABLE), "--quiet", "--no-use-colors", *arguments]
     command += ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
     done = subprocess.run(
         command,
@@ -43,9 +59,7 @@ def ensure_manifest(settings: Settings, company: Company) -> Path:
         check=False,
         cwd=PROJECT_ROOT,
     )
-    if done.returncode:
-        raise BuildError(f"the dbt project does not parse:\n{done.stdout}{done.stderr}", "mend the model named above")
-    return manifest
+    return (done.stdout + done.stderr).strip() or f"exit code {done.returncode}" if done.returncode else ""
 
 
 def _newest_input() -> float:

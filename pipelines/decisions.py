@@ -41,6 +41,9 @@ _EXPORTED = {
 }
 """Table -> its schema, and the columns by which it grows."""
 
+_NUMBERS = {"decisions": "decision_number", **identity.NUMBERS}
+"""Table of schema `state` -> the number that says how far it has come, which several of them may share."""
+
 
 @dataclass(frozen=True)
 class Author:
@@ -108,11 +111,24 @@ def export_state(warehouse: duckdb.DuckDBPyConnection, settings: Settings) -> No
         synchronise([settings.state])
 
 
-def import_state(warehouse: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Fill the empty tables of a new warehouse from their copies."""
+def import_state(warehouse: duckdb.DuckDBPyConnection, settings: Settings, until: dict[str, int] | None = None) -> None:
+    """Fill the empty tables of a new warehouse from their copies; with `until`, an `extent`, as they were then."""
     for table, (schema, _) in _EXPORTED.items():
         if (copy := state_file(settings, table)).exists():
-            warehouse.execute(f"insert into {identifier(schema, table)} by name from read_parquet(?)", [str(copy)])
+            number = _NUMBERS.get(table)
+            condition = f"where {number} <= {until[number]:d}" if until and number else ""
+            warehouse.execute(
+                f"insert into {identifier(schema, table)} by name from read_parquet(?) {condition}", [str(copy)]
+            )
+
+
+def extent(warehouse: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How far what was decided has come: number -> the last one, 0 before the first."""
+    found = dict.fromkeys(_NUMBERS.values(), 0)
+    for table, number in _NUMBERS.items():
+        (last,) = warehouse.execute(f"select max({number}) from {identifier('state', table)}").fetchone() or (None,)
+        found[number] = max(found[number], last or 0)
+    return found
 
 
 def state_file(settings: Settings, table: str) -> Path:

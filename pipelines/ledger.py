@@ -84,7 +84,8 @@ create table if not exists ledger.gate_results (
 create table if not exists ledger.company (
     time_zone varchar not null,
     currency varchar not null,
-    complete_date date
+    complete_date date,
+    judged_at timestamp not null
 );
 create table if not exists ledger.shortfalls (
     feed varchar not null,
@@ -98,7 +99,13 @@ create table if not exists ledger.publications (
     run_id varchar not null,
     complete_date date,
     state_hash varchar not null,
-    content_hash varchar not null
+    content_hash varchar not null,
+    judged_at timestamp,
+    last_arrival bigint,
+    decision_number bigint,
+    override_number bigint,
+    model_number bigint,
+    resolution_number bigint
 );
 create table if not exists quarantine.rows (
     feed varchar not null,

@@ -1,11 +1,15 @@
-"""Writes what the ledger keeps of gated batches: a line with its counts, the rows held back, each rule's result."""
+"""Writes what the ledger keeps of gated batches (a line with its counts, the rows held back, each rule's result) and of
+what is missing.
+"""
 
 from datetime import UTC, datetime
 
 import duckdb
 
+from pipelines.completeness import Completeness
 from pipelines.connections import identifier, literal
 from pipelines.contracts import Feed
+from pipelines.sources.configuration import Company
 
 
 def write_ledger(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str) -> None:
@@ -17,6 +21,20 @@ def write_ledger(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str) 
     _write_loads(warehouse, feed, run_id)
     _write_quarantine(warehouse, feed)
     _write_gate_results(warehouse, feed)
+
+
+def write_completeness(
+    warehouse: duckdb.DuckDBPyConnection, company: Company, state: Completeness, now: datetime
+) -> None:
+    """Write for whom, up to which day and at which instant (with a zone) the ledger was judged, and what is missing."""
+    warehouse.execute("delete from ledger.company")
+    warehouse.execute(
+        "insert into ledger.company values (?, ?, ?, ?)",
+        [company.time_zone, company.currency, state.complete_date, now.astimezone(UTC).replace(tzinfo=None)],
+    )
+    warehouse.execute("delete from ledger.shortfalls")
+    for fall in state.shortfalls:
+        warehouse.execute("insert into ledger.shortfalls values (?, ?, ?, ?, ?)", [*fall.key, fall.is_required])
 
 
 def _write_loads(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str) -> None:

@@ -3,9 +3,11 @@
 It is written when the batch is loaded, in the moment before the ledger says so: a batch without one was never loaded.
 """
 
+from __future__ import annotations
+
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -21,7 +23,8 @@ _NAME = "manifest.json"
 class Manifest:
     """One batch: its slot, its file as it was read, and what reading it told.
 
-    `sequence` grows with every load that reads files: of two batches of a slot, the greater one came later.
+    `arrivals` are the numbers of the loads that have read it, and grow: of two batches of a slot, the one with the
+    greater last number came later.
     """
 
     batch_id: str
@@ -37,11 +40,21 @@ class Manifest:
     fault: str | None
     source_columns: str | None
     values_masked: int
-    sequence: int
+    arrivals: Sequence[int]
 
     @property
     def slot(self) -> Slot:
         return (self.source_system, self.feed, self.delivery_date, self.part)
+
+    @property
+    def sequence(self) -> int:
+        """The number of its last arrival."""
+        return self.arrivals[-1]
+
+    def as_known(self, last_arrival: int) -> Manifest | None:
+        """The batch as it was after the arrival of this number, None where it had not come yet."""
+        arrivals = tuple(number for number in self.arrivals if number <= last_arrival)
+        return replace(self, arrivals=arrivals) if arrivals else None
 
 
 def batch_folder(settings: Settings, feed: str, batch_id: str) -> Path:
@@ -51,13 +64,21 @@ def batch_folder(settings: Settings, feed: str, batch_id: str) -> Path:
 
 def next_sequence(settings: Settings) -> int:
     """The number of this arrival, greater than any before it, also of loads that were killed."""
-    counter = settings.archive / "sequence"
+    number = last_sequence(settings) + 1
+    write_durably(_counter(settings), str(number))
+    return number
+
+
+def last_sequence(settings: Settings) -> int:
+    """The number of the last arrival, 0 before the first."""
+    counter = _counter(settings)
     if counter.exists():
-        last = int(counter.read_text(encoding="utf-8"))
-    else:
-        last = max((manifest.sequence for manifest in read_manifests(settings)), default=0)
-    write_durably(counter, str(last + 1))
-    return last + 1
+        return int(counter.read_text(encoding="utf-8"))
+    return max((manifest.sequence for manifest in read_manifests(settings)), default=0)
+
+
+def _counter(settings: Settings) -> Path:
+    return settings.archive / "sequence"
 
 
 def write_manifests(settings: Settings, manifests: list[Manifest]) -> None:
@@ -88,9 +109,18 @@ def read_manifest(settings: Settings, feed: str, batch_id: str) -> Manifest:
     return _read(batch_folder(settings, feed, batch_id) / _NAME)
 
 
+def earlier_arrivals(settings: Settings, feed: str, batch_id: str) -> Sequence[int]:
+    """The numbers of the loads that have read a batch before; none where it is new."""
+    path = batch_folder(settings, feed, batch_id) / _NAME
+    return _read(path).arrivals if path.exists() else ()
+
+
 def _read(path: Path) -> Manifest:
     content = json.loads(path.read_text(encoding="utf-8"))
-    return Manifest(**content | {"delivery_date": date.fromisoformat(content["delivery_date"])})
+    # Homes of earlier versions noted the last arrival alone.
+    arrivals = tuple(content.pop("arrivals", ())) or (content.pop("sequence"),)
+    delivery_date = date.fromisoformat(content.pop("delivery_date"))
+    return Manifest(**content, delivery_date=delivery_date, arrivals=arrivals)
 
 
 def require_warehouse(settings: Settings) -> None:

@@ -16,9 +16,10 @@ import duckdb
 
 from pipelines.connections import STORAGE_VERSION, connected, identifier, literal
 from pipelines.content_hash import content_hash, copy_hash, published_tables
-from pipelines.decisions import export_state
+from pipelines.decisions import export_state, extent
 from pipelines.errors import PublishError
 from pipelines.ledger import known_state_hash
+from pipelines.manifest import last_sequence
 from pipelines.settings import PROJECT_ROOT, Settings
 from pipelines.shortage import free_megabytes, is_disk_full
 
@@ -45,6 +46,11 @@ class Verdict:
 def candidate_file(settings: Settings) -> Path:
     """Beside the published file, so that the rename stays within one file system."""
     return settings.published / ".candidate.duckdb"
+
+
+def version_file(settings: Settings, published_at: datetime, found_hash: str) -> Path:
+    """Where the file that was published at this instant (UTC, without a zone) is kept, for as long as it is."""
+    return settings.versions / f"crm-{published_at:%Y%m%dT%H%M%S%f}-{found_hash[:8]}.duckdb"
 
 
 def build_candidate(settings: Settings) -> dict[str, int]:
@@ -147,16 +153,34 @@ def publish_candidate(settings: Settings, run_id: str) -> Publication:
         stray_log = _move_stray_log_aside(settings, published_at)
         candidate.chmod(0o444)
         _synchronise(candidate)
-        version = settings.versions / f"crm-{published_at:%Y%m%dT%H%M%S%f}-{found_hash[:8]}.duckdb"
-        os.link(candidate, version)
+        os.link(candidate, version_file(settings, published_at, found_hash))
         candidate.replace(target)
         _synchronise(settings.published)
         for old in sorted(settings.versions.glob("crm-*.duckdb"))[: -settings.versions_kept]:
             old.unlink()
     with connected(settings, settings.warehouse) as warehouse:
+        known_by = extent(warehouse)
         warehouse.execute(
-            "insert into ledger.publications select ?, ?, (select complete_date from ledger.company), ?, ?",
-            [published_at, run_id, known_state_hash(warehouse), found_hash],
+            f"""
+            insert into ledger.publications by name
+            select
+                $published_at as published_at,
+                $run_id as run_id,
+                complete_date,
+                $state_hash as state_hash,
+                $content_hash as content_hash,
+                judged_at,
+                $last_arrival as last_arrival,
+                {", ".join(f"{number} as {name}" for name, number in known_by.items())}
+            from ledger.company
+            """,
+            {
+                "published_at": published_at,
+                "run_id": run_id,
+                "state_hash": known_state_hash(warehouse),
+                "content_hash": found_hash,
+                "last_arrival": last_sequence(settings),
+            },
         )
         export_state(warehouse, settings)
     return Publication(target, rows, found_hash, stray_log)

@@ -13,7 +13,7 @@ from pipelines.connections import attached, identifier, insert_rows
 from pipelines.contracts import Feed
 from pipelines.ledger import COUNTS
 from pipelines.ledger_writing import write_ledger
-from pipelines.manifest import Manifest, next_sequence, write_manifests
+from pipelines.manifest import Manifest, earlier_arrivals, next_sequence, write_manifests
 from pipelines.settings import Settings
 from pipelines.sources.deliveries import Delivery
 
@@ -149,7 +149,7 @@ def _manifests(warehouse: duckdb.DuckDBPyConnection, settings: Settings, deliver
                 fault,
                 source_columns,
                 values_masked,
-                sequence,
+                (*earlier_arrivals(settings, delivery.source.feed, delivery.batch_id), sequence),
             )
         )
     return manifests

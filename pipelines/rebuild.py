@@ -33,7 +33,7 @@ _LINES = """
 select distinct on (loads.batch_id)
     loads.batch_id, loads.source_system, loads.feed, loads.delivery_date, loads.part, loads.file,
     coalesce(files.size, 0), coalesce(files.modified_nanoseconds, 0), loads.file_hash, loads.reading_hash,
-    loads.fault, {source_columns}, {values_masked}, loads.load_number
+    loads.fault, {source_columns}, {values_masked}, [loads.load_number]
 from ledger.loads as loads
 left join ledger.files as files on loads.batch_id = files.batch_id
 order by loads.batch_id, loads.load_number desc
@@ -50,31 +50,46 @@ def rebuild(
     _keep_what_the_old_one_knows(settings)
     for feed in feeds():
         recover_archive(settings, feed)
-    manifests = sorted(read_manifests(settings), key=lambda one: (one.sequence, one.delivery_date, one.batch_id))
+    manifests = list(read_manifests(settings))
     if not manifests:
         raise UsageError(
             f"{settings.archive}: nothing is archived", "run `crmdw run`, which loads what lies in the inbox"
         )
-    deliveries = [archived_delivery(sources_file, manifest) for manifest in manifests]
     new = replace(settings, warehouse_name=f"{settings.warehouse_name}.rebuilt")
     _remove(new.warehouse)
     with connected(new, new.warehouse) as warehouse:
         create_tables(warehouse)
         import_state(warehouse, settings)
-    for feed in feeds():
-        of_feed = [delivery for delivery in deliveries if delivery.source.feed == feed]
-        for together in _rounds(of_feed):
-            load_deliveries(new, sources_file, feeds()[feed], together, run_id, partial(progress, feed))
-            with connected(new, new.warehouse) as warehouse:
-                withdraw(warehouse, sources_file, feed)
-        with connected(new, new.warehouse) as warehouse:
-            # Of a path that brought several contents, the last one is the one that lies there.
-            remember_files(warehouse, list({str(one.path): one for one in of_feed}.values()))
-        load_stale(new, sources_file, feed, run_id, partial(progress, feed))
+    load_archived(new, sources_file, manifests, run_id, progress)
     with connected(new, new.warehouse) as warehouse:
         counts = conservation(warehouse)
     _put_in_place(settings, new.warehouse)
     return counts
+
+
+def load_archived(
+    settings: Settings,
+    sources_file: SourcesFile,
+    manifests: list[Manifest],
+    run_id: str,
+    progress: Callable[[str, str], None],
+) -> None:
+    """Load archived batches, in the order of their arrival, into a warehouse that has the decisions and nothing else.
+
+    Raises UsageError where the sources file no longer says how one of them is read.
+    """
+    manifests = sorted(manifests, key=lambda one: (one.sequence, one.delivery_date, one.batch_id))
+    deliveries = [archived_delivery(sources_file, manifest) for manifest in manifests]
+    for feed in feeds():
+        of_feed = [delivery for delivery in deliveries if delivery.source.feed == feed]
+        for together in _rounds(of_feed):
+            load_deliveries(settings, sources_file, feeds()[feed], together, run_id, partial(progress, feed))
+            with connected(settings, settings.warehouse) as warehouse:
+                withdraw(warehouse, sources_file, feed)
+        with connected(settings, settings.warehouse) as warehouse:
+            # Of a path that brought several contents, the last one is the one that lies there.
+            remember_files(warehouse, list({str(one.path): one for one in of_feed}.values()))
+        load_stale(settings, sources_file, feed, run_id, partial(progress, feed))
 
 
 def archived_delivery(sources_file: SourcesFile, manifest: Manifest) -> Delivery:

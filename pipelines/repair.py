@@ -189,7 +189,8 @@ def restore(
                 "withdraw that first, or leave it in force",
             )
         sequence = next_sequence(settings)
-        manifests = [replace(read_manifest(settings, feed, line[0]), sequence=sequence) for line in lines]
+        known = [read_manifest(settings, feed, line[0]) for line in lines]
+        manifests = [replace(manifest, arrivals=(*manifest.arrivals, sequence)) for manifest in known]
         batches = [manifest.batch_id for manifest in manifests]
         warehouse.execute("begin transaction")
         _note(warehouse, "restore", author, [(feed, batch_id, None) for batch_id in batches])

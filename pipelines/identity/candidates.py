@@ -6,37 +6,43 @@ pair is worth is judged in `edges.py`.
 
 import duckdb
 
-MAX_BLOCK = 500
-"""Records that share a block up to which it is looked at; more of them share it for another reason than being one."""
+TRUSTED = (("person_key",), ("source_system", "site_key"))
+"""Columns of `comparable` that are evidence however many records agree on them."""
 
-BLOCKS = (
-    ("person_key",),
-    ("source_system", "site_key"),
+NARROW = (
     ("email",),
     ("full_name", "birth_digits"),
-    ("full_name", "region_code"),
     ("full_name", "house_number"),
     ("given_name", "birth_digits"),
     ("birth_digits", "region_code"),
-    ("birth_digits", "town"),
     ("birth_digits", "street"),
     ("birth_digits", "house_number"),
-    ("given_name", "region_code", "street_start"),
     ("given_name", "town", "house_number"),
-    ("family_name", "region_code", "house_number"),
-    ("family_name", "town", "house_number"),
     ("family_name", "street", "house_number"),
-    ("long_family_name", "region_code", "street_start"),
-    ("long_family_name", "town", "street_start"),
     ("name_parts", "house_number"),
     ("region_code", "street_start", "house_number"),
     ("town", "street_start", "house_number"),
     ("town", "region_code", "house_number"),
 )
-"""Columns of `comparable` that agree within a block."""
+"""Columns that agree among the records of a person, a household or a building, in a country of any size."""
 
-TRUSTED = BLOCKS[:2]
-"""The blocks of trusted keys, which are evidence however many records share one."""
+WIDE = (
+    ("birth_digits", "town"),
+    ("full_name", "region_code"),
+    ("given_name", "region_code", "street_start"),
+    ("family_name", "region_code", "house_number"),
+    ("family_name", "town", "house_number"),
+    ("long_family_name", "region_code", "street_start"),
+    ("long_family_name", "town", "street_start"),
+)
+"""Columns on which the more strangers agree the more customers there are."""
+
+MAX_BLOCK = {**dict.fromkeys(NARROW, 500), **dict.fromkeys(WIDE, 10), **dict.fromkeys(TRUSTED, 500)}
+"""How many records share a block up to which each meets each; more of them share it for another reason than being one.
+
+Of wide blocks so few that pairs grow as records do: all pairs of a million people's would be four times as many, and
+find one edge in twenty thousand more.
+"""
 
 
 def find_candidates(connection: duckdb.DuckDBPyConnection) -> None:
@@ -46,9 +52,9 @@ def find_candidates(connection: duckdb.DuckDBPyConnection) -> None:
     corporations are no pair; a telephone number is common only where the two records had it at the same time.
     """
     connection.execute(
-        "create or replace temp table met (position_a bigint, position_b bigint, has_common_phone boolean)"
+        "create or replace temp table met (position_a uinteger, position_b uinteger, has_common_phone boolean)"
     )
-    for columns in BLOCKS:
+    for columns in MAX_BLOCK:
         _meet(connection, columns)
     for columns in TRUSTED:
         _meet_first(connection, columns)
@@ -78,7 +84,7 @@ def _meet(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> No
             select block
             from keyed
             group by block
-            having count(*) between 2 and {MAX_BLOCK} and bool_or(is_new)
+            having count(*) between 2 and {MAX_BLOCK[columns]} and bool_or(is_new)
         ),
 
         sharing as materialized (
@@ -109,7 +115,7 @@ def _meet_first(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...])
             from comparable
             where {present}
             group by block
-            having count(*) > {MAX_BLOCK} and bool_or(is_new)
+            having count(*) > {MAX_BLOCK[columns]} and bool_or(is_new)
         ),
 
         met_first as (

@@ -10,7 +10,7 @@ import duckdb
 
 from pipelines.identity.edges import EDGE_COLUMNS
 from pipelines.identity.model import DEFAULT, Model
-from pipelines.identity.records import RECORD_ID, gather_records
+from pipelines.identity.records import gather_records
 
 FEED = "branch__customers"
 """The feed whose rows are records of customers."""
@@ -79,7 +79,7 @@ def is_overridden(work: duckdb.DuckDBPyConnection, before: Resolved) -> bool:
 def find_changes(work: duckdb.DuckDBPyConnection, before: Resolved, model: Model) -> None:
     """Create, in the database `work`, `all_records` and `all_phones` as they are now, and `changed` and `gone`.
 
-    The latter two are tables of record_id. With another model everybody counts as changed. Needs the normalising
+    The latter two are of record_id. With another model everybody counts as changed. Needs the normalising
     macros.
     """
     loads = f"select load_number, batch_id from warehouse.ledger.loads where feed = '{FEED}' and is_current"
@@ -92,7 +92,7 @@ def find_changes(work: duckdb.DuckDBPyConnection, before: Resolved, model: Model
         work.execute(
             f"""
             create table touched as
-            select distinct {RECORD_ID} as record_id
+            select distinct source_system, customer_key
             from warehouse.raw.{FEED}
             where batch_id in (
                 select batch_id from ({loads}) anti join warehouse.identity.loads using (load_number)
@@ -100,37 +100,45 @@ def find_changes(work: duckdb.DuckDBPyConnection, before: Resolved, model: Model
             """
         )
     gather_records(work, f"warehouse.raw.{FEED}", "gathered", "gathered_phones", of)
+    if before.model_version == model.version:
+        work.execute(
+            f"""
+            create table changed as
+            {_contents("gathered", "gathered_phones")}
+            except
+            {_contents("warehouse.identity.records", "warehouse.identity.phones")};
+            alter table changed drop column content;
+            """
+        )
+    else:
+        work.execute("create table changed as select record_id from gathered")
     work.execute(
         f"""
-        create table changed as
-        {_contents("gathered", "gathered_phones", "true")}
-        except
-        {_contents("warehouse.identity.records", "warehouse.identity.phones", "$is_same_model")};
-        """,
-        {"is_same_model": before.model_version == model.version},
-    )
-    work.execute(
-        f"""
-        alter table changed drop column content;
         create table gone as
         select record_id from warehouse.identity.records where {of is None}
         except
         select record_id from gathered;
+        """
+    )
+    if of is None:
+        work.execute("create view all_records as from work.gathered")
+        work.execute("create view all_phones as from work.gathered_phones")
+        return
+    work.execute(
+        """
         create table all_records as
         from gathered
         union all
-        select * from warehouse.identity.records
-        where record_id not in (select record_id from gathered union all select record_id from gone);
+        select * from warehouse.identity.records where record_id not in (select record_id from gathered);
         create table all_phones as
         from gathered_phones
         union all
-        select * from warehouse.identity.phones
-        where record_id not in (select record_id from gathered union all select record_id from gone);
+        select * from warehouse.identity.phones where record_id not in (select record_id from gathered);
         """
     )
 
 
-def _contents(records: str, phones: str, condition: str) -> str:
+def _contents(records: str, phones: str) -> str:
     """The id of each record that was gathered, and a hash of all that is compared of it in these two tables."""
     return f"""
         select record_id, hash(records, numbers.phones) as content
@@ -141,7 +149,7 @@ def _contents(records: str, phones: str, condition: str) -> str:
             where record_id in (select record_id from gathered)
             group by all
         ) as numbers using (record_id)
-        where {condition} and record_id in (select record_id from gathered)
+        where record_id in (select record_id from gathered)
     """
 
 

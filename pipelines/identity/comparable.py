@@ -80,11 +80,11 @@ def prepare(connection: duckdb.DuckDBPyConnection, records: str, phones: str, ne
         ),
 
         numbers as (
-            select record_id, list(distinct phone) as phones from comparable_phones group by record_id
+            select record_id, list_sort(list(distinct phone)) as phones from comparable_phones group by record_id
         )
 
         select
-            row_number() over () as position,
+            (row_number() over ())::uinteger as position,
             records.record_id,
             {is_new} as is_new,
             coalesce(records.party_type, 'person') as party_type,

@@ -21,7 +21,19 @@ PHONES_AGREE = """list_has_any("phones_l", "phones_r")"""
 
 _SAME_PLACE = '("region_code_l" = "region_code_r" or "town_l" = "town_r")'
 _LIKE_STREET = 'jaro_winkler_similarity("street_l", "street_r") >= 0.9'
-_LETTERS_APART = 'damerau_levenshtein("letters_l", "letters_r")'
+
+
+def _apart(column: str, edits: int) -> str:
+    """At most so many edits apart, where two neighbours that changed places are one edit.
+
+    DuckDB counts such edits six times as slowly as those in which they are two, so the latter are counted first.
+    """
+    return (
+        f'levenshtein("{column}_l", "{column}_r") <= {2 * edits}'
+        f' and damerau_levenshtein("{column}_l", "{column}_r") <= {edits}'
+    )
+
+
 # Counting edits is dear, and in vain where two short names share neither part.
 _HALF_THE_SAME = (
     '("family_name_l" = "family_name_r" or "given_name_l" = "given_name_r" or length("letters_l") > 9'
@@ -86,14 +98,14 @@ COMPARISONS = (
             # Brothers and sisters have one letter between them, and the family name in common; never the given name.
             Level(
                 "spelt otherwise",
-                f"{_SWAPPED} or ({_HALF_THE_SAME} and {_SAME_OR_LONG_GIVEN_NAME} and {_LETTERS_APART} <= 2)",
+                f"{_SWAPPED} or ({_HALF_THE_SAME} and {_SAME_OR_LONG_GIVEN_NAME} and {_apart('letters', 2)})",
                 True,
             ),
             Level("one part", _ONE_PART, True),
-            Level("one letter", f"{_HALF_THE_SAME} and {_LETTERS_APART} <= 1"),
+            Level("one letter", f"{_HALF_THE_SAME} and {_apart('letters', 1)}"),
             Level(
                 "nearly",
-                f"""{_HALF_THE_SAME} and ({_LETTERS_APART} <= 2
+                f"""{_HALF_THE_SAME} and ({_apart("letters", 2)}
                 or jaro_winkler_similarity("letters_l", "letters_r") >= 0.92)""",
             ),
             Level("given name", '"given_name_l" = "given_name_r"', True),
@@ -109,7 +121,7 @@ COMPARISONS = (
             Level("same", '"birth_digits_l" = "birth_digits_r"'),
             Level(
                 "one digit",
-                f"""damerau_levenshtein("birth_digits_l", "birth_digits_r") <= 1 or {_DAY_AND_MONTH_SWAPPED}""",
+                f"{_apart('birth_digits', 1)} or {_DAY_AND_MONTH_SWAPPED}",
             ),
             Level("two digits", """hamming("birth_digits_l", "birth_digits_r") <= 2"""),
             Level("other", ELSE),

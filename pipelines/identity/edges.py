@@ -29,7 +29,6 @@ _NOT_CONTRADICTED = """
 """
 
 _COMPARED = (
-    "record_id",
     "party_type",
     "source_system",
     "person_key",
@@ -110,8 +109,8 @@ def _edges_sql(parameters: dict[str, Any]) -> str:
 
         pairs as (
             select
-                {", ".join(f"a.{column} as {column}_l, b.{column} as {column}_r" for column in _COMPARED)},
-                candidates.has_common_phone
+                candidates.*,
+                {", ".join(f"a.{column} as {column}_l, b.{column} as {column}_r" for column in _COMPARED)}
             from candidates
             inner join comparable as a on candidates.position_a = a.position
             inner join comparable as b on candidates.position_b = b.position
@@ -134,7 +133,7 @@ def _edges_sql(parameters: dict[str, Any]) -> str:
         ),
 
         ruled as (
-            select record_id_l, record_id_r, party_type_l, party_type_r, weight, case {rules} end as rule_number
+            select position_a, position_b, party_type_l, party_type_r, weight, case {rules} end as rule_number
             from weighed
             where (person_key_l = person_key_r or (source_system_l = source_system_r and site_key_l = site_key_r))
                 is true
@@ -142,14 +141,18 @@ def _edges_sql(parameters: dict[str, Any]) -> str:
         )
 
         select
-            least(record_id_l, record_id_r) as record_a,
-            greatest(record_id_l, record_id_r) as record_b,
-            coalesce([{names}][rule_number + 1], {literal(WEIGHED)}) as rule,
-            coalesce([{tiers}][rule_number + 1], {PROBABILISTIC}) as tier,
-            case when rule_number is null then round(weight, 3) end as weight,
+            least(a.record_id, b.record_id) as record_a,
+            greatest(a.record_id, b.record_id) as record_b,
+            coalesce([{names}][ruled.rule_number + 1], {literal(WEIGHED)}) as rule,
+            coalesce([{tiers}][ruled.rule_number + 1], {PROBABILISTIC}) as tier,
+            case when ruled.rule_number is null then round(ruled.weight, 3) end as weight,
             $model_version as model_version
         from ruled
-        where rule_number is not null or (weight >= $threshold and party_type_l = party_type_r)
+        inner join comparable as a on ruled.position_a = a.position
+        inner join comparable as b on ruled.position_b = b.position
+        where
+            ruled.rule_number is not null
+            or (ruled.weight >= $threshold and ruled.party_type_l = ruled.party_type_r)
     """
 
 

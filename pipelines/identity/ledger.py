@@ -59,6 +59,14 @@ EXPORTED = {
 }
 """Table -> the columns by which it grows."""
 
+NUMBERS = {
+    "identity_assignments": "resolution_number",
+    "identity_events": "resolution_number",
+    "identity_overrides": "override_number",
+    "identity_models": "model_number",
+}
+"""Table -> the number that says how far it has come."""
+
 
 def decided(warehouse: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
     """The numbers of the last override and the last model, where there are any: what people decided about identity."""

@@ -24,42 +24,62 @@ create or replace table {{target}} as
 with versions as (
     select {RECORD_ID} as record_id, *
     from {{raw}}
-), last_known as (
-    select
-        *,
-        min(delivery_date) over (partition by record_id) as first_delivery_date,
-        spaced_name(customer_name) as spaced,
-        address_parts(address) as parts,
-    from versions
     where {{condition}}
-    qualify row_number() over (
-        partition by record_id order by delivery_date desc, batch_id desc, row_number desc
-    ) = 1
+), newest as (
+    select
+        record_id,
+        min(delivery_date) as first_delivery_date,
+        max(struct_pack(delivery_date, batch_id, row_number)) as version,
+    from versions
+    group by record_id
+), last_known as (
+    select versions.*, newest.first_delivery_date
+    from versions
+    inner join newest on versions.batch_id = newest.version.batch_id and versions.row_number = newest.version.row_number
+), places as (
+    -- An address is taken apart once, however many records have it; so is a name.
+    select address, address_parts(address) as parts
+    from (select distinct address from last_known)
+), spaced_names as (
+    select party_type, customer_name, spaced_name(customer_name) as spaced
+    from (select distinct party_type, customer_name from last_known)
 ), called as (
     -- A shop is known by who keeps it, where its name says who that is.
     select * replace (if(party_type = 'sole_proprietor', coalesce(owner_name(spaced), spaced), spaced) as spaced)
-    from last_known
+    from spaced_names
+), names as (
+    select
+        party_type,
+        customer_name,
+        replace(spaced, ' ', '') as full_name,
+        if(party_type = 'corporation', null, family_name(spaced)) as family_name,
+        if(party_type = 'corporation', null, given_name(spaced)) as given_name,
+    from called
 )
 select
     record_id,
     source_system,
     customer_key as record_key,
     first_delivery_date,
-    party_type,
+    last_known.party_type,
     {_PERSON_KEY} as person_key,
     null::varchar as site_key,
-    replace(spaced, ' ', '') as full_name,
-    if(party_type = 'corporation', null, family_name(spaced)) as family_name,
-    if(party_type = 'corporation', null, given_name(spaced)) as given_name,
+    names.full_name,
+    names.family_name,
+    names.given_name,
     birth_date,
     sex,
     plain_email(email) as email,
     area_key as region_code,
-    parts.town as town,
-    parts.street as street,
-    parts.house_number as house_number,
-    coalesce(parts.has_unit, false) as has_unit,
-from called
+    places.parts.town as town,
+    places.parts.street as street,
+    places.parts.house_number as house_number,
+    coalesce(places.parts.has_unit, false) as has_unit,
+from last_known
+left join places on last_known.address = places.address
+left join names
+    on last_known.party_type is not distinct from names.party_type
+    and last_known.customer_name is not distinct from names.customer_name
 """
 
 # A number holds from the day it was first delivered until the day another one, or none, was.
@@ -68,10 +88,10 @@ create or replace table {{target}} as
 with versions as (
     select {RECORD_ID} as record_id, plain_phone(phone) as phone, delivery_date, batch_id, row_number
     from {{raw}}
+    where {{condition}}
 ), changes as (
     select *
     from versions
-    where {{condition}}
     window of_record as (partition by record_id order by delivery_date, batch_id, row_number)
     qualify phone is distinct from lag(phone) over of_record or lag(record_id) over of_record is null
 )
@@ -88,9 +108,9 @@ qualify phone is not null and valid_to is distinct from valid_from
 def gather_records(connection: duckdb.DuckDBPyConnection, raw: str, records: str, phones: str, of: str | None) -> None:
     """Create the tables `records` and `phones` from the customer records in `raw`.
 
-    With `of`, a table of record_id, of these alone. Needs the normalising macros. Their columns are in
-    `pipelines/identity/__init__.py`.
+    With `of`, a table of (source_system, customer_key), of these alone. Needs the normalising macros. Their columns are
+    in `pipelines/identity/__init__.py`.
     """
-    condition = f"record_id in (select record_id from {of})" if of else "true"
+    condition = f"(source_system, customer_key) in (select (source_system, customer_key) from {of})" if of else "true"
     connection.execute(_RECORDS.format(target=records, raw=raw, condition=condition))
     connection.execute(_PHONES.format(target=phones, raw=raw, condition=condition))

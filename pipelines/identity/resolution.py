@@ -21,6 +21,7 @@ from pipelines.identity.ledger import (
     write_assignments,
 )
 from pipelines.identity.normalisers import create_normalising_macros
+from pipelines.identity.records import gather_records
 from pipelines.settings import Settings
 
 
@@ -74,6 +75,21 @@ def resolve(
             return _resolution(warehouse, number, changed, is_touched)
 
 
+def recall(settings: Settings) -> None:
+    """Have a warehouse that was made anew hold everybody as the ledger names them; nobody is compared with anybody."""
+    with connected(settings, settings.warehouse) as warehouse:
+        warehouse.execute(changes.TABLES)
+    with connected(settings, None) as work:
+        work.execute("attach ':memory:' as work")
+        work.execute("use work")
+        create_normalising_macros(work)
+        with reading(work, settings):
+            gather_records(work, f"warehouse.raw.{changes.FEED}", "records", "phones", None)
+        with attached(work, settings) as warehouse:
+            warehouse.execute("insert into identity.records from work.records")
+            warehouse.execute("insert into identity.phones from work.phones")
+
+
 def _take_touched(work: duckdb.DuckDBPyConnection, before: Resolved) -> None:
     """Make `subset_records` and `subset_edges`: whatever hangs together with what changed or was decided.
 
@@ -81,6 +97,38 @@ def _take_touched(work: duckdb.DuckDBPyConnection, before: Resolved) -> None:
     """
     work.execute(f"create table never as {overrides_in_force('never', 'warehouse.')}")
     work.execute(f"create table always as {overrides_in_force('always', 'warehouse.')}")
+    if not work.execute("select 1 from all_records anti join changed using (record_id) limit 1").fetchone():
+        work.execute("create view subset_records as from work.all_records")
+        work.execute("create view evident as from work.found_edges")
+        work.execute("create view wanted as from work.changed")
+    else:
+        _find_wanted(work, before)
+        work.execute(
+            """
+            create table subset_records as
+            from all_records where record_id in (select record_id from wanted);
+            create view evident as
+            from work.all_edges
+            where
+                record_a in (select record_id from work.wanted)
+                and record_b in (select record_id from work.wanted);
+            """
+        )
+    work.execute(
+        """
+        create table subset_edges as
+        from evident
+        union all
+        select record_a, record_b, ?, 0, null, null
+        from always
+        where record_a in (select record_id from wanted) and record_b in (select record_id from wanted)
+        """,
+        [STEWARD],
+    )
+
+
+def _find_wanted(work: duckdb.DuckDBPyConnection, before: Resolved) -> None:
+    """Make `all_edges`, of now, and `wanted`, the records that hang together with what changed or was decided."""
     work.execute(
         f"""
         create table all_edges as
@@ -125,20 +173,6 @@ def _take_touched(work: duckdb.DuckDBPyConnection, before: Resolved) -> None:
             "insert into wanted select distinct far from links "
             "where near in (select record_id from wanted) and far not in (select record_id from wanted)"
         )
-    work.execute(
-        """
-        create table subset_records as
-        from all_records where record_id in (select record_id from wanted);
-        create table subset_edges as
-        from all_edges
-        where record_a in (select record_id from wanted) and record_b in (select record_id from wanted);
-        """
-    )
-    work.execute(
-        "insert into subset_edges select record_a, record_b, ?, 0, null, null from always "
-        "where record_a in (select record_id from wanted) and record_b in (select record_id from wanted)",
-        [STEWARD],
-    )
 
 
 def _resolution(warehouse: duckdb.DuckDBPyConnection, number: int, changed: int, is_touched: bool) -> Resolution:

@@ -27,6 +27,7 @@ MEMORY_LIMIT = "2GB"
 def write_registrations(folder: Path, people: int, seed: int, keyed_share: float = 0.0) -> None:
     """Write identity's canonical tables records.parquet and phones.parquet, and truth.parquet (record_id, person_id).
 
+    Also rows.parquet: what they come from, as the rows of raw.branch__customers, one per record and telephone number.
     `people` are persons and, 1 %, corporations, with 2.5 records each on average, from four source systems over two
     years of delivery dates. The last day brings 0.4 % of the records, so that it can be held back. 2 % of the persons
     appear once as the sole proprietor of a shop, in truth under their own person_id. The same seed writes the same
@@ -60,7 +61,8 @@ def write_registrations(folder: Path, people: int, seed: int, keyed_share: float
         for name in list(tables):
             connection.unregister(name)
             del tables[name]
-        for name, query in (("records", _RECORDS), ("phones", _PHONES), ("truth", _TRUTH)):
+        rows = _ROWS.format(records=literal(folder / "records.parquet"))
+        for name, query in (("records", _RECORDS), ("phones", _PHONES), ("truth", _TRUTH), ("rows", rows)):
             connection.execute(f"copy ({query}) to {literal(folder / f'{name}.parquet')} (format parquet)")
 
 
@@ -140,6 +142,35 @@ _PHONES = f"""
 select record_id, plain_phone(phone) as phone, valid_from, valid_to
 from ({PHONES_WRITTEN})
 order by record_id, valid_from
+"""
+
+_ROWS = f"""
+with numbers as (
+    {PHONES_WRITTEN}
+),
+deliveries as (
+    select record_id, first_delivery_date as delivery_date from written
+    union
+    select record_id, valid_from from numbers
+)
+select
+    written.source_system,
+    deliveries.delivery_date,
+    written.record_key as customer_key,
+    records.person_key,
+    written.party_type,
+    written.customer_name,
+    written.sex,
+    records.birth_date,
+    numbers.phone,
+    written.email_text as email,
+    written.address,
+    records.region_code as area_key
+from deliveries
+inner join written using (record_id)
+inner join read_parquet({{records}}) as records using (record_id)
+left join numbers on deliveries.record_id = numbers.record_id and deliveries.delivery_date = numbers.valid_from
+order by deliveries.delivery_date, deliveries.record_id
 """
 
 _TRUTH = "select record_id, 'P' || person as person_id from written order by record_id"

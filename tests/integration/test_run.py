@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
+
+from pipelines.content_hash import content_hash
 
 from .homes import Home, copied_inbox, simulated
 
@@ -46,7 +50,7 @@ def in_two_runs(built: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     late = [file for file in _files(whole) if _day(file) > "20240115"]
     for files, arguments in (
         ([file for file in _files(whole) if file not in late], ("run", "--today", "2024-01-15")),
-        (late, ("run",)),
+        (late, ("run", "--today", "2024-02-01")),
     ):
         for file in files:
             target = home.folder / file.relative_to(whole.folder)
@@ -109,6 +113,53 @@ def test_another_process_can_open_the_warehouse_between_gate_dbt_audit_and_publi
         ("publish", "putting"),
     ):
         assert probed[moment] == "", f"{moment}: {probed[moment]}"
+
+
+@pytest.fixture(scope="module")
+def decided_since(in_two_runs: tuple[Home, list], tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A copy of that home, published a third time: after a late correction, a fix, and a steward's word on identity."""
+    home = in_two_runs[0].copied_to(tmp_path_factory.mktemp("decided_since") / "home")
+    calls = next((home.folder / "inbox" / "call_center").glob("*20240110*"))
+    calls.write_bytes(b"".join(calls.read_bytes().splitlines(keepends=True)[:-1]))
+    held = re.search("[0-9a-f]{8}:[0-9]+", home.succeed("quarantine", "list", "--feed", "branch__customers"))
+    assert held
+    home.succeed("quarantine", "fix", held[0], "--set", "생년월일=19900131", "--reason", "seen")
+    pair = home.ask(
+        "select source_system || ':' || record_key from identity.records "
+        "inner join state.identity_assignments using (record_id) where rule = 'own_key' order by 1 limit 2"
+    )
+    home.succeed("identity", "always", *(name for (name,) in pair), "--reason", "saw both cards")
+    home.succeed("run")
+    return home
+
+
+def test_what_was_known_on_a_day_is_what_was_published_on_it(decided_since, tmp_path):
+    home, out = decided_since, tmp_path / "then.duckdb"
+    hashes = [row[0] for row in home.ask("select content_hash from ledger.publications order by published_at")]
+    assert len(set(hashes)) == len(hashes) >= 3
+    before, decisions = home.published_state(), home.ask("select count(*) from state.decisions")
+    printed = home.succeed("run", "--as-of", "2024-01-20", "--out", str(out))
+    assert f"Its content is what was published then: content hash {hashes[0]}" in printed
+    with duckdb.connect(str(out), read_only=True) as connection:
+        assert content_hash(connection, "then") == hashes[0]
+    assert (home.published_state(), home.ask("select count(*) from state.decisions")) == (before, decisions)
+    assert [file.name for file in (home.folder / "scratch").iterdir()] in ([], ["spill"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (("--as-of", "2024-01-20"), "--as-of and --out go together"),
+        (("--out", "then.duckdb"), "--as-of and --out go together"),
+        (("--as-of", "2023-12-31", "--out", "then.duckdb"), "nothing was published until 2023-12-31"),
+        (("--as-of", "2030-01-01", "--out", "home/published/then.duckdb"), "the folder of what is published now"),
+        (("--as-of", "2030-01-01", "--out", "home/sources.yml"), "there is such a file already"),
+        (("--as-of", "2030-01-01", "--out", "nowhere/then.duckdb"), "there is no such folder"),
+    ],
+)
+def test_a_day_that_cannot_be_made_again_ends_with_2(copy, arguments, cause):
+    done = copy.crmdw("run", *arguments)
+    assert (done.returncode, cause in done.stderr) == (2, True), done.stderr
 
 
 _MODULES = """

@@ -45,7 +45,7 @@ def _fill(settings: Settings, rows: int) -> None:
     with connected(settings, settings.warehouse) as warehouse:
         create_tables(warehouse)
         warehouse.execute(_TABLES.format(rows=rows))
-        warehouse.execute("insert into ledger.company values ('Asia/Seoul', 'KRW', '2024-01-31')")
+        warehouse.execute("insert into ledger.company values ('Asia/Seoul', 'KRW', '2024-01-31', '2024-02-01')")
 
 
 def _published(settings: Settings, query: str) -> list[tuple]:

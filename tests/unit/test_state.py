@@ -22,9 +22,12 @@ def published(home: Home) -> Home:
     home.deliver("customers_20240101.csv", "no,name,other\nK1,x,y\n")
     home.load(CUSTOMERS)
     with connected(home.settings, home.settings.warehouse) as warehouse:
-        warehouse.execute("insert into ledger.company values ('Asia/Seoul', 'KRW', date '2024-01-01')")
         warehouse.execute(
-            "insert into ledger.publications values (timestamp '2024-01-02', 'run', date '2024-01-01', ?, 'content')",
+            "insert into ledger.company values ('Asia/Seoul', 'KRW', date '2024-01-01', timestamp '2024-01-02')"
+        )
+        warehouse.execute(
+            "insert into ledger.publications by name select timestamp '2024-01-02' as published_at, 'run' as run_id, "
+            "date '2024-01-01' as complete_date, ? as state_hash, 'content' as content_hash",
             [known_state_hash(warehouse)],
         )
     home.settings.published.mkdir()
