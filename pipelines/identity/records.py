@@ -63,7 +63,7 @@ select
     first_delivery_date,
     last_known.party_type,
     {_PERSON_KEY} as person_key,
-    null::varchar as site_key,
+    nullif(trim(site_key), '') as site_key,
     names.full_name,
     names.family_name,
     names.given_name,

@@ -27,6 +27,7 @@ CUSTOMERS = Layout(
     fields=(
         Field("customer_key", "고객번호"),
         Field("person_key", "실명확인키"),
+        Field("site_key", "중복가입확인키"),
         Field("party_type", "고객구분", {"person": "개인", "sole_proprietor": "개인사업자", "corporation": "법인"}),
         Field("customer_name", "고객명"),
         Field("sex", "성별", {"female": "여", "male": "남"}),

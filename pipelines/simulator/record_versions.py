@@ -106,6 +106,7 @@ def customer_deliveries(
     columns = {
         "customer_key": records.key.take(taken),
         "person_key": records.person_key.take(taken),
+        "site_key": text.pick(is_firm, None, _site_keys(records.person_key).take(taken)),
         "party_type": text.words(v.PARTY_TYPES, people.party_type[person]),
         "customer_name": records.name.take(taken),
         "sex": text.words(v.SEXES, np.where(is_firm, -1, people.is_male[person])),
@@ -170,3 +171,8 @@ def _full_width(written: pa.Array) -> pa.Array:
     for digit in range(10):
         written = pc.replace_substring(written, str(digit), chr(FULL_WIDTH_ZERO + digit))
     return written
+
+
+def _site_keys(person_key: pa.Array) -> pa.Array:
+    """DI-like keys (64 characters) for whoever has a person key."""
+    return pc.utf8_slice_codeunits(pc.utf8_reverse(person_key), 2, 66)

@@ -158,6 +158,7 @@ select
     deliveries.delivery_date,
     written.record_key as customer_key,
     records.person_key,
+    records.site_key,
     written.party_type,
     written.customer_name,
     written.sex,

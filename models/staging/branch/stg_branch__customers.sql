@@ -13,7 +13,6 @@ final as (
         {{ reference_key('manager_system', 'manager_key') }} as manager_id,
         source_system as customer_system,
         customer_key,
-        {{ clean_text('person_key') }} as person_key,
         party_type as party_type_code,
         {{ clean_text('customer_name') }} as customer_name,
         sex as sex_code,

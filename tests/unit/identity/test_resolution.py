@@ -65,6 +65,21 @@ def customers(home: Home) -> dict[str, str]:
     )
 
 
+def test_a_site_s_own_key_joins_within_that_site_alone(home: Home) -> None:
+    for system in ("branch", "shop"):
+        columns = {
+            "customer_key": "customer_key",
+            "site_key": "site_key",
+            "registered_date": {"constant": "2020-01-01"},
+        }
+        home.add_source(FEED, system + "_{date:%Y%m%d}.csv", columns, source_system=system, codec="utf-8")
+        home.deliver(f"{system}_20240101.csv", "customer_key,site_key\n1,DI-4711\n2,DI-4711\n3,DI-4712\n4,\n5,\n")
+    bring_up(home)
+    for system in ("branch", "shop"):
+        founders = {name: founder for name, founder in customers(home).items() if name.startswith(system)}
+        assert founders == {f"{system}:{one}": f"{system}:{of}" for one, of in ((1, 1), (2, 1), (3, 3), (4, 4), (5, 5))}
+
+
 def kinds(home: Home) -> list[str]:
     return [kind for (kind,) in home.rows("select kind from state.identity_events order by event_number")]
 

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from pipelines.identity.normalisers import create_normalising_macros
+from pipelines.identity.records import gather_records
 from pipelines.simulator.registrations import write_registrations
 
 PEOPLE = 20_000
@@ -37,7 +38,7 @@ RECORD_COLUMNS = {
 
 def opened(folder: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
-    for table in ("records", "phones", "truth"):
+    for table in ("records", "phones", "truth", "rows"):
         connection.execute(f"create view {table} as from '{folder}/{table}.parquet'")
     return connection
 
@@ -46,7 +47,7 @@ def opened(folder: Path) -> duckdb.DuckDBPyConnection:
 def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     folder = tmp_path_factory.mktemp("registrations")
     write_registrations(folder, PEOPLE, seed=4)
-    assert {path.name for path in folder.iterdir()} == {"records.parquet", "phones.parquet", "truth.parquet"}
+    assert {path.stem for path in folder.iterdir()} == {"records", "phones", "truth", "rows"}
     with opened(folder) as connection:
         connection.execute(
             "create view persons as from records join truth using (record_id) where birth_date is not null"
@@ -58,6 +59,17 @@ def share(connection: duckdb.DuckDBPyConnection, query: str) -> float:
     row = connection.execute(query).fetchone()
     assert row is not None
     return float(row[0])
+
+
+def test_the_rows_are_gathered_to_the_same_records_and_numbers(registered: duckdb.DuckDBPyConnection) -> None:
+    create_normalising_macros(registered)
+    registered.execute(
+        "create temp view raw_rows as select *, 'b' as batch_id, row_number() over () as row_number from rows"
+    )
+    gather_records(registered, "raw_rows", "gathered", "gathered_phones", None)
+    for made, written in (("gathered", "records"), ("gathered_phones", "phones")):
+        assert share(registered, f"select count(*) from (from {made} except from {written})") == 0
+        assert share(registered, f"select count(*) from (from {written} except from {made})") == 0
 
 
 def test_the_tables_are_the_canonical_ones(registered: duckdb.DuckDBPyConnection) -> None:
