@@ -79,15 +79,15 @@ def is_overridden(work: duckdb.DuckDBPyConnection, before: Resolved) -> bool:
 def find_changes(work: duckdb.DuckDBPyConnection, before: Resolved, model: Model) -> None:
     """Create, in the database `work`, `all_records` and `all_phones` as they are now, and `changed` and `gone`.
 
-    The latter two are of record_id. With another model everybody counts as changed. Needs the normalising
-    macros.
+    The latter two hold record_id. With another model everybody counts as changed. Needs the normalising macros.
     """
     loads = f"select load_number, batch_id from warehouse.ledger.loads where feed = '{FEED}' and is_current"
     is_taken_back = work.execute(
         f"select 1 from warehouse.identity.loads anti join ({loads}) using (load_number) limit 1"
     ).fetchone()
+    is_same_model = before.model_version == model.version
     of = None
-    if before.model_version == model.version and not is_taken_back:
+    if is_same_model and not is_taken_back:
         of = "touched"
         work.execute(
             f"""
@@ -100,7 +100,7 @@ def find_changes(work: duckdb.DuckDBPyConnection, before: Resolved, model: Model
             """
         )
     gather_records(work, f"warehouse.raw.{FEED}", "gathered", "gathered_phones", of)
-    if before.model_version == model.version:
+    if is_same_model:
         work.execute(
             f"""
             create table changed as

@@ -25,10 +25,10 @@ RELATIVES = 2.0
 """Weight taken off where only a name that is alike and what a household shares speak for a pair.
 
 Korean brothers and sisters share a syllable of their given names by custom, and are told apart by it as by a
-misspelling. Their family names have at most SHORT_NAME letters.
+misspelling. Their family names have at most two letters.
 """
 
-SHORT_NAME = 2
+_SHORT_NAME = 2
 
 EDGE_COLUMNS = "record_a varchar, record_b varchar, rule varchar, tier integer, weight double, model_version varchar"
 
@@ -197,7 +197,7 @@ def _weight_sql(parameters: dict[str, Any]) -> str:
         f"case when name_level in ({personal}) or (birth_date_level = 0 and coalesce(name_level, {other}) = {other})"
         f" then {together} else {strongest} end",
         f"case when name_level = 0 then log2({same_name} / coalesce(frequency, {parameters['rare_name']})) else 0 end",
-        f"case when length(family_name_l) <= {SHORT_NAME} and name_level not in ({personal})"
+        f"case when length(family_name_l) <= {_SHORT_NAME} and name_level not in ({personal})"
         f" and birth_date_level is null and coalesce(email_level <> 0, true) then {-RELATIVES} else 0 end",
     ]
     return " + ".join(terms)
