@@ -121,8 +121,8 @@ def find_changes(work: duckdb.DuckDBPyConnection, before: Resolved, model: Model
         """
     )
     if of is None:
-        work.execute("create view all_records as from work.gathered")
-        work.execute("create view all_phones as from work.gathered_phones")
+        work.execute("alter table gathered rename to all_records")
+        work.execute("alter table gathered_phones rename to all_phones")
         return
     work.execute(
         """

@@ -1,4 +1,4 @@
-"""Records in the shape in which they are compared: one narrow row each, numbered, with what is derived from its values.
+"""Records in the shape in which they are compared: numbered, with what is derived from their values.
 
 Also which telephone numbers and e-mail addresses too many names share to tell anybody from anybody. What is
 compared, and how, is `comparisons.py`; which pairs are looked at, `candidates.py`.
@@ -30,96 +30,122 @@ _LETTERS = f"""
 """
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, records: str, phones: str, new: str | None) -> None:
-    """Create temporary tables `comparable`, one row per record, and `comparable_phones`, one per record and interval.
+def number_records(connection: duckdb.DuckDBPyConnection, records: str, phones: str, new: str | None) -> None:
+    """Create what pairs are sought in: views `numbered`, one row per record, and `dated_phones`; table `new_positions`.
 
-    Positions number the records within this call only. A street is the town where the address is by lot. Values that
-    more than MAX_NAMES names share are left out; with `new`, as far as new records bring them.
+    `records` is a table, not a view: positions are those of its rows, and hold within this call only. Where `new` is
+    None or names every record, `new_positions` stays empty and everybody is new. A street is the town where the address
+    is by lot. Values that more than MAX_NAMES names share are left out; with `new`, as far as new records bring them.
     """
+    _find_shared(connection, records, phones, new)
+    connection.execute("create or replace temp table new_positions (position uinteger)")
+    if new:
+        connection.execute(f"""
+            insert into new_positions
+            select rowid
+            from {records}
+            where record_id in (select record_id from {new})
+                and exists (select 1 from {records} where record_id not in (select record_id from {new}))
+        """)
     connection.execute(f"""
-        create or replace temp table comparable_names as
-        select full_name, {_LETTERS} as letters
-        from (select distinct full_name from {records} where full_name is not null)
+        create or replace temp view dated_phones as
+        select
+            record_id,
+            phone,
+            coalesce(valid_from, date '0001-01-01') as valid_from,
+            coalesce(valid_to, date '9999-12-31') as valid_to
+        from {phones}
+        where phone not in (select phone from shared_phones)
     """)
     connection.execute(f"""
-        create or replace temp table comparable_phones as
-        with
-
-        dated as (
-            select
-                record_id,
-                phone,
-                coalesce(valid_from, date '0001-01-01') as valid_from,
-                coalesce(valid_to, date '9999-12-31') as valid_to
-            from {phones}
-            where phone is not null
-        ),
-
-        shared as (
-            select dated.phone
-            from dated
-            inner join {records} as records on dated.record_id = records.record_id
-            where {_at_new("dated.phone", "phone", phones, new)}
-            group by dated.phone
-            having count(distinct records.full_name) > {MAX_NAMES}
-        )
-
-        select * from dated where phone not in (select phone from shared)
+        create or replace temp view numbered as
+        select
+            rowid::uinteger as position,
+            record_id,
+            coalesce(party_type, 'person') as party_type,
+            source_system,
+            person_key,
+            site_key,
+            full_name,
+            family_name,
+            case when length(family_name) >= {LONG_NAME} then family_name end as long_family_name,
+            given_name,
+            least(family_name, given_name) || greatest(family_name, given_name) as name_parts,
+            birth_date,
+            sex,
+            case when email not in (select email from shared_emails) then email end as email,
+            region_code,
+            town,
+            coalesce(street, town, region_code) as street,
+            replace(coalesce(street, town, region_code), ' ', '')[1:5] as street_start,
+            house_number,
+            coalesce(has_unit, false) as has_unit
+        from {records}
     """)
-    is_new = f"records.record_id in (select record_id from {new})" if new else "true"
+
+
+def make_comparable(connection: duckdb.DuckDBPyConnection, among: str | None = None) -> None:
+    """Create the temporary table `comparable`, one row per record, or per `position` in the table `among`."""
+    chosen = f"semi join {among} on numbered.position = {among}.position" if among else ""
     connection.execute(f"""
         create or replace temp table comparable as
         with
 
-        shared as (
-            select email
-            from {records}
-            where email is not null and {_at_new("email", "email", records, new)}
-            group by email
-            having count(distinct full_name) > {MAX_NAMES}
+        chosen as materialized (
+            select numbered.* from numbered {chosen}
+        ),
+
+        names as (
+            select full_name, {_LETTERS} as letters
+            from (select distinct full_name from chosen where full_name is not null)
         ),
 
         numbers as (
-            select record_id, list_sort(list(distinct phone)) as phones from comparable_phones group by record_id
+            select record_id, list_sort(list(distinct phone)) as phones
+            from dated_phones
+            where record_id in (select record_id from chosen)
+            group by record_id
         )
 
         select
-            (row_number() over ())::uinteger as position,
-            records.record_id,
-            {is_new} as is_new,
-            coalesce(records.party_type, 'person') as party_type,
-            records.source_system,
-            records.person_key,
-            records.site_key,
-            records.full_name,
-            comparable_names.letters,
-            records.family_name,
-            case when length(records.family_name) >= {LONG_NAME} then records.family_name end as long_family_name,
-            records.given_name,
-            least(records.family_name, records.given_name) || greatest(records.family_name, records.given_name)
-                as name_parts,
-            strftime(records.birth_date, '%Y%m%d') as birth_digits,
-            records.sex,
+            chosen.* exclude (birth_date),
+            strftime(chosen.birth_date, '%Y%m%d') as birth_digits,
+            split_part(chosen.house_number, ' ', 1) as building,
+            names.letters,
             numbers.phones,
-            case when shared.email is null then records.email end as email,
-            records.region_code,
-            records.town,
-            coalesce(records.street, records.town, records.region_code) as street,
-            replace(coalesce(records.street, records.town, records.region_code), ' ', '')[1:5] as street_start,
-            records.house_number,
-            split_part(records.house_number, ' ', 1) as building,
-            coalesce(records.has_unit, false) as has_unit
-        from {records} as records
-        left join comparable_names on records.full_name = comparable_names.full_name
-        left join shared on records.email = shared.email
-        left join numbers on records.record_id = numbers.record_id
+            numbers.phones is not null as has_phone
+        from chosen
+        left join names on chosen.full_name = names.full_name
+        left join numbers on chosen.record_id = numbers.record_id
     """)
 
 
 def drop_comparable(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop what `prepare` created."""
-    for table in ("comparable", "comparable_names", "comparable_phones"):
+    """Drop what `number_records` and `make_comparable` created."""
+    for view in ("numbered", "dated_phones"):
+        connection.execute(f"drop view {view}")
+    for table in ("comparable", "new_positions", "shared_phones", "shared_emails"):
         connection.execute(f"drop table {table}")
+
+
+def _find_shared(connection: duckdb.DuckDBPyConnection, records: str, phones: str, new: str | None) -> None:
+    connection.execute(f"""
+        create or replace temp table shared_phones as
+        select phones.phone
+        from {phones} as phones
+        inner join {records} as records on phones.record_id = records.record_id
+        where phones.phone is not null and {_at_new("phones.phone", "phone", phones, new)}
+        group by phones.phone
+        having count(distinct records.full_name) > {MAX_NAMES}
+    """)
+    connection.execute(f"""
+        create or replace temp table shared_emails as
+        select email
+        from {records}
+        where email is not null and {_at_new("email", "email", records, new)}
+        group by email
+        having count(distinct full_name) > {MAX_NAMES}
+    """)
 
 
 def _at_new(value: str, column: str, table: str, new: str | None) -> str:

@@ -23,15 +23,21 @@ _SAME_PLACE = '("region_code_l" = "region_code_r" or "town_l" = "town_r")'
 _LIKE_STREET = 'jaro_winkler_similarity("street_l", "street_r") >= 0.9'
 
 
-def _apart(column: str, edits: int) -> str:
-    """At most so many edits apart, where two neighbours that changed places are one edit.
+def _apart(column: str, edits: int, may_swap: str = "true") -> str:
+    """At most so many edits apart, where two neighbours that changed places are one edit if `may_swap`.
 
-    DuckDB counts such edits six times as slowly as those in which they are two, so the latter are counted first.
+    DuckDB counts such edits many times as slowly as those in which they are two, so they are counted last.
     """
+    plain = f'levenshtein("{column}_l", "{column}_r")'
     return (
-        f'levenshtein("{column}_l", "{column}_r") <= {2 * edits}'
-        f' and damerau_levenshtein("{column}_l", "{column}_r") <= {edits}'
+        f"({plain} <= {edits} or ({may_swap} and {plain} <= {2 * edits}"
+        f' and damerau_levenshtein("{column}_l", "{column}_r") <= {edits}))'
     )
+
+
+def _letters_apart(edits: int) -> str:
+    """Of names. Who writes Hangul types whole syllables, whose letters do not change places; theirs are capitals."""
+    return _apart("letters", edits, """"letters_l" >= 'a'""")
 
 
 # Counting edits is dear, and in vain where two short names share neither part.
@@ -98,14 +104,14 @@ COMPARISONS = (
             # Brothers and sisters have one letter between them, and the family name in common; never the given name.
             Level(
                 "spelt otherwise",
-                f"{_SWAPPED} or ({_HALF_THE_SAME} and {_SAME_OR_LONG_GIVEN_NAME} and {_apart('letters', 2)})",
+                f"{_SWAPPED} or ({_HALF_THE_SAME} and {_SAME_OR_LONG_GIVEN_NAME} and {_letters_apart(2)})",
                 True,
             ),
             Level("one part", _ONE_PART, True),
-            Level("one letter", f"{_HALF_THE_SAME} and {_apart('letters', 1)}"),
+            Level("one letter", f"{_HALF_THE_SAME} and {_letters_apart(1)}"),
             Level(
                 "nearly",
-                f"""{_HALF_THE_SAME} and ({_apart("letters", 2)}
+                f"""{_HALF_THE_SAME} and ({_letters_apart(2)}
                 or jaro_winkler_similarity("letters_l", "letters_r") >= 0.92)""",
             ),
             Level("given name", '"given_name_l" = "given_name_r"', True),

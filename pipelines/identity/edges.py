@@ -9,7 +9,7 @@ import duckdb
 
 from pipelines.connections import literal
 from pipelines.identity.candidates import find_candidates
-from pipelines.identity.comparable import drop_comparable, prepare
+from pipelines.identity.comparable import drop_comparable, number_records
 from pipelines.identity.comparisons import PHONES_AGREE
 from pipelines.identity.model import Model, level_weights, prior_weight
 from pipelines.identity.rules import PROBABILISTIC, RULES, WEIGHED
@@ -38,6 +38,7 @@ _NOT_CONTRADICTED = """
     and coalesce(not (source_system_l = source_system_r and site_key_l <> site_key_r), true)
 """
 
+# Of telephone numbers only whether there are any: that two records had one at the same time, a candidate knows.
 _COMPARED = (
     "party_type",
     "source_system",
@@ -49,7 +50,6 @@ _COMPARED = (
     "given_name",
     "birth_digits",
     "sex",
-    "phones",
     "email",
     "region_code",
     "town",
@@ -88,7 +88,7 @@ def insert_edges(
 ) -> None:
     """What `find_edges` does, into the existing table `table`."""
     parameters = model.parameters
-    prepare(connection, records, phones, new)
+    number_records(connection, records, phones, new)
     find_candidates(connection)
     _tell_name_frequencies(connection, parameters)
     connection.execute(
@@ -120,7 +120,9 @@ def _edges_sql(parameters: dict[str, Any]) -> str:
         pairs as (
             select
                 candidates.*,
-                {", ".join(f"a.{column} as {column}_l, b.{column} as {column}_r" for column in _COMPARED)}
+                {", ".join(f"a.{column} as {column}_l, b.{column} as {column}_r" for column in _COMPARED)},
+                nullif(a.has_phone, false) as phones_l,
+                nullif(b.has_phone, false) as phones_r
             from candidates
             inner join comparable as a on candidates.position_a = a.position
             inner join comparable as b on candidates.position_b = b.position

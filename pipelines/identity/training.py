@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 from splink import DuckDBAPI, Linker, SettingsCreator
 
-from pipelines.identity.comparable import drop_comparable, prepare
+from pipelines.identity.comparable import drop_comparable, make_comparable, number_records
 from pipelines.identity.comparisons import COMPARISONS, Comparison, Level
 from pipelines.identity.edges import EDGE_COLUMNS, insert_edges
 from pipelines.identity.model import DEFAULT, Model
@@ -60,7 +60,8 @@ Chances = dict[tuple[str, str], float]
 
 def train(connection: duckdb.DuckDBPyConnection, records: str, phones: str) -> Model:
     """The model of these records, the same for the same records; of fewer than FEWEST_RECORDS the default model."""
-    prepare(connection, records, phones, None)
+    number_records(connection, records, phones, None)
+    make_comparable(connection)
     count = _count(connection, "select count(*) from comparable")
     if count < FEWEST_RECORDS:
         drop_comparable(connection)
