@@ -1,7 +1,8 @@
 """What of two records is compared, and how nearly the same it can be: the levels of the probabilistic model, in SQL.
 
 Which agreement counts how much is learnt (`model.py`), not written here. A condition reads columns of
-`comparable.py` with the suffixes `_l` and `_r`; where a value is missing, nothing is said for or against.
+`comparable.py` with the suffixes `_l` and `_r`, and says the same with the two records exchanged; where a value is
+missing, nothing is said for or against.
 """
 
 from dataclasses import dataclass
@@ -37,17 +38,19 @@ def _apart(column: str, edits: int, may_swap: str = "true") -> str:
 
 def _letters_apart(edits: int) -> str:
     """Of names. Who writes Hangul types whole syllables, whose letters do not change places; theirs are capitals."""
-    return _apart("letters", edits, """"letters_l" >= 'a'""")
+    return _apart("letters", edits, """least("letters_l", "letters_r") >= 'a'""")
 
 
 # Counting edits is dear, and in vain where two short names share neither part.
 _HALF_THE_SAME = (
-    '("family_name_l" = "family_name_r" or "given_name_l" = "given_name_r" or length("letters_l") > 9'
+    '("family_name_l" = "family_name_r" or "given_name_l" = "given_name_r"'
+    ' or length("letters_l") > 9 or length("letters_r") > 9'
     ' or "family_name_l" is null or "family_name_r" is null)'
 )
 _SWAPPED = (
     '("family_name_l" = "given_name_r" and "given_name_l" = "family_name_r"'
-    ' or length("family_name_l") > 2 and jaro_winkler_similarity("family_name_l", "given_name_r") >= 0.85'
+    ' or length("family_name_l") > 2 and length("family_name_r") > 2'
+    ' and jaro_winkler_similarity("family_name_l", "given_name_r") >= 0.85'
     ' and jaro_winkler_similarity("given_name_l", "family_name_r") >= 0.85)'
 )
 _ONE_PART = (

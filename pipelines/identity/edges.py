@@ -12,7 +12,7 @@ from pipelines.identity.candidates import find_candidates
 from pipelines.identity.comparable import drop_comparable, number_records
 from pipelines.identity.comparisons import PHONES_AGREE
 from pipelines.identity.model import Model, level_weights, prior_weight
-from pipelines.identity.rules import PROBABILISTIC, RULES, WEIGHED
+from pipelines.identity.rules import PROBABILISTIC, RULES, TRUSTED_KEY, WEIGHED
 
 THRESHOLD = 4.5
 """Weight (logarithm of the odds, prior included) from which the third tier links: odds of 23 to 1.
@@ -114,6 +114,7 @@ def _edges_sql(parameters: dict[str, Any]) -> str:
     rules = "\n".join(f"when {rule.sql()} then {number}" for number, rule in enumerate(RULES))
     names = ", ".join(literal(rule.name) for rule in RULES)
     tiers = ", ".join(str(rule.tier) for rule in RULES)
+    trusted = ", ".join(str(number) for number, rule in enumerate(RULES) if rule.tier == TRUSTED_KEY)
     return f"""
         with
 
@@ -145,26 +146,31 @@ def _edges_sql(parameters: dict[str, Any]) -> str:
         ),
 
         ruled as (
-            select position_a, position_b, party_type_l, party_type_r, weight, case {rules} end as rule_number
-            from weighed
-            where (person_key_l = person_key_r or (source_system_l = source_system_r and site_key_l = site_key_r))
-                is true
-                or ({_NOT_CONTRADICTED})
+            select *, case {rules} end as rule_number from weighed
+        ),
+
+        -- Few pairs come so far, so whether trusted keys contradict is asked last. One condition, not two: one that
+        -- needs no frequency would be pushed below their join, and the levels be worked out twice.
+        linked as (
+            select position_a, position_b, weight, rule_number
+            from ruled
+            where case
+                when rule_number is not null or (weight >= $threshold and party_type_l = party_type_r)
+                    then coalesce(rule_number in ({trusted}), false) or ({_NOT_CONTRADICTED})
+                else false
+            end
         )
 
         select
             least(a.record_id, b.record_id) as record_a,
             greatest(a.record_id, b.record_id) as record_b,
-            coalesce([{names}][ruled.rule_number + 1], {literal(WEIGHED)}) as rule,
-            coalesce([{tiers}][ruled.rule_number + 1], {PROBABILISTIC}) as tier,
-            case when ruled.rule_number is null then round(ruled.weight, 3) end as weight,
+            coalesce([{names}][linked.rule_number + 1], {literal(WEIGHED)}) as rule,
+            coalesce([{tiers}][linked.rule_number + 1], {PROBABILISTIC}) as tier,
+            case when linked.rule_number is null then round(linked.weight, 3) end as weight,
             $model_version as model_version
-        from ruled
-        inner join comparable as a on ruled.position_a = a.position
-        inner join comparable as b on ruled.position_b = b.position
-        where
-            ruled.rule_number is not null
-            or (ruled.weight >= $threshold and ruled.party_type_l = ruled.party_type_r)
+        from linked
+        inner join comparable as a on linked.position_a = a.position
+        inner join comparable as b on linked.position_b = b.position
     """
 
 
@@ -199,7 +205,8 @@ def _weight_sql(parameters: dict[str, Any]) -> str:
         f"case when name_level in ({personal}) or (birth_date_level = 0 and coalesce(name_level, {other}) = {other})"
         f" then {together} else {strongest} end",
         f"case when name_level = 0 then log2({same_name} / coalesce(frequency, {parameters['rare_name']})) else 0 end",
-        f"case when length(family_name_l) <= {_SHORT_NAME} and name_level not in ({personal})"
+        f"case when least(length(family_name_l), length(family_name_r)) <= {_SHORT_NAME}"
+        f" and name_level not in ({personal})"
         f" and birth_date_level is null and coalesce(email_level <> 0, true) then {-RELATIVES} else 0 end",
     ]
     return " + ".join(terms)
