@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 
 import duckdb
 
@@ -184,10 +185,7 @@ def create_tables(warehouse: duckdb.DuckDBPyConnection) -> None:
 
 def check_tables(warehouse: duckdb.DuckDBPyConnection) -> None:
     """Raise WarehouseError where a table has not the columns of today: another version of the project made it."""
-    with duckdb.connect() as empty:
-        empty.execute(_definitions())
-        wanted = _columns(empty)
-    found = _columns(warehouse)
+    wanted, found = _wanted_columns(_definitions()), _columns(warehouse)
     changed = [table for table, columns in wanted.items() if found.get(table, columns) != columns]
     if changed or _version(warehouse) != _VERSION:
         raise WarehouseError(
@@ -203,6 +201,13 @@ def _definitions() -> str:
         columns = ", ".join(f"{identifier(name)} {data_type}" for name, data_type in feed.raw_columns().items())
         raw.append(f"create table if not exists {identifier('raw', feed.name)} ({columns});")
     return _TABLES + decisions.TABLES + identity.TABLES + "\n".join(raw)
+
+
+@cache
+def _wanted_columns(definitions: str) -> dict[str, list[tuple[str, str]]]:
+    with duckdb.connect() as empty:
+        empty.execute(definitions)
+        return _columns(empty)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, str]]]:

@@ -1,8 +1,8 @@
 """A SQLAlchemy dialect under which Great Expectations can read from DuckDB.
 
 Great Expectations closes its connection before it fetches, and DuckDB then has no rows left. Buffering each
-result as soon as it is there mends that through SQLAlchemy's public hooks. It connects once per metric too: each such
-connection is a cursor of the one that is lent to it, and sees the same tables, in memory or in a file.
+result as soon as it is there mends that through SQLAlchemy's public hooks. It connects once per metric too: all these
+connections are one cursor of the one that is lent to it, which sees the same tables, in memory or in a file.
 """
 
 from collections import deque
@@ -19,17 +19,28 @@ _NAME = "duckdb_buffered"
 URL = f"{_NAME}:///lent"
 """Where SQLAlchemy finds the connection that is lent."""
 
-_lent: list[duckdb.DuckDBPyConnection] = []
+_lent: list["_KeptOpen"] = []
 
 
 @contextmanager
 def lent(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Have SQLAlchemy find `connection` under URL, for as long as it is lent."""
-    _lent.append(connection)
-    try:
-        yield
-    finally:
-        _lent.pop()
+    (catalog,) = connection.execute("select current_catalog()").fetchone() or ("",)
+    with connection.cursor() as cursor:
+        cursor.execute(f"use {catalog}")
+        cursor.execute("set TimeZone = 'UTC'")
+        _lent.append(_KeptOpen(cursor))
+        try:
+            yield
+        finally:
+            _lent.pop()
+
+
+class _KeptOpen(ConnectionWrapper):
+    """A connection that outlives whoever closes it: to open one and set it up takes as long as a metric does."""
+
+    def close(self) -> None:
+        return
 
 
 class _BufferedExecutionContext(DuckDBExecutionContext):
@@ -48,12 +59,7 @@ class BufferedDuckDBDialect(Dialect):
     execution_ctx_cls = _BufferedExecutionContext
 
     def connect(self, *arguments: Any, **parameters: Any) -> Any:
-        connection = _lent[-1]
-        cursor = connection.cursor()
-        (catalog,) = connection.execute("select current_catalog()").fetchone() or ("",)
-        cursor.execute(f"use {catalog}")
-        cursor.execute("set TimeZone = 'UTC'")
-        return ConnectionWrapper(cursor)
+        return _lent[-1]
 
 
 registry.register(_NAME, __name__, "BufferedDuckDBDialect")
