@@ -121,6 +121,25 @@ class Home:
         self.sources_file.write_text("".join(lines), encoding="utf-8")
 
 
+def dbt(home: Home, *arguments: str, zone: str = "Asia/Seoul") -> subprocess.CompletedProcess[str]:
+    """One command of dbt on a home, as a process of its own."""
+    flags = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
+    return subprocess.run(
+        [str(Path(sys.executable).parent / "dbt"), *arguments, *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=home.folder,
+        env=home.environment(
+            CRMDW_TIME_ZONE=zone,
+            CRMDW_CURRENCY="KRW",
+            # Zone and currency are read while parsing, so each zone parses for itself.
+            DBT_TARGET_PATH=str(home.folder / "dbt" / zone.replace("/", "-")),
+            DBT_LOG_PATH=str(home.folder / "dbt" / "logs"),
+        ),
+    )
+
+
 def _rows(file: Path, query: str, parameters: list[Any] | None) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(file), read_only=True) as connection:
         return connection.execute(query, parameters or []).fetchall()

@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from pipelines.contracts import feeds
 
-from .homes import PROJECT_ROOT, Home
-
-
-def _dbt(home: Home, *arguments: str, zone: str = "Asia/Seoul") -> subprocess.CompletedProcess[str]:
-    flags = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
-    return subprocess.run(
-        [str(Path(sys.executable).parent / "dbt"), *arguments, *flags],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=home.folder,
-        env=home.environment(
-            CRMDW_TIME_ZONE=zone,
-            CRMDW_CURRENCY="KRW",
-            # Zone and currency are read while parsing, so each zone parses for itself.
-            DBT_TARGET_PATH=str(home.folder / "dbt" / zone.replace("/", "-")),
-            DBT_LOG_PATH=str(home.folder / "dbt" / "logs"),
-        ),
-    )
+from .homes import dbt
 
 
 @pytest.mark.parametrize("zone", ["Asia/Seoul", "America/New_York"])
 def test_the_unit_tests_of_the_models_hold_in(zone, copy):
-    done = _dbt(copy, "test", "--select", "test_type:unit", "--show-all-deprecations", zone=zone)
+    done = dbt(copy, "test", "--select", "test_type:unit", "--show-all-deprecations", zone=zone)
     assert done.returncode == 0, done.stdout
     results = json.loads((copy.folder / "dbt" / zone.replace("/", "-") / "run_results.json").read_text())["results"]
     assert len(results) > 20
