@@ -59,7 +59,7 @@ LEDGER = [COMPANY, AssetKey(["ledger", "loads"]), SHORTFALLS, GATE_RESULTS]
 ASSIGNMENTS = AssetKey(["identity", "assignments"])
 IDENTITY = [
     ASSIGNMENTS,
-    *(AssetKey(["resolution", table]) for table in ("records", "phones", "addresses", "names")),
+    *(AssetKey(["resolution", table]) for table in ("phones", "addresses", "names")),
 ]
 
 
@@ -241,7 +241,6 @@ def ledger_asset() -> AssetsDefinition:
             IDENTITY,
             (
                 "Which customer each source record belongs to; what merged, split or moved is kept in the ledger.",
-                "One line per source record, normalised, as it is known last.",
                 "One line per source record and telephone number, with the days on which it was the record's.",
                 "One line per address as it is written, taken apart.",
                 "One line per name as it is written on mail without a customer number, or where such mail went.",
