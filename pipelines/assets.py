@@ -59,6 +59,7 @@ LEDGER = [COMPANY, AssetKey(["ledger", "loads"]), SHORTFALLS, GATE_RESULTS]
 ASSIGNMENTS = AssetKey(["identity", "assignments"])
 IDENTITY = [
     ASSIGNMENTS,
+    AssetKey(["identity", "events"]),
     *(AssetKey(["resolution", table]) for table in ("phones", "addresses", "names")),
 ]
 
@@ -240,7 +241,8 @@ def ledger_asset() -> AssetsDefinition:
         for key, description in zip(
             IDENTITY,
             (
-                "Which customer each source record belongs to; what merged, split or moved is kept in the ledger.",
+                "Which customer each source record belongs to, and belonged to before.",
+                "What merged, split and moved, and when that was found.",
                 "One line per source record and telephone number, with the days on which it was the record's.",
                 "One line per address as it is written, taken apart.",
                 "One line per name as it is written on mail without a customer number, or where such mail went.",
