@@ -13,7 +13,13 @@ SUITE = audit_suite(
         "partition by source_system, source_key order by valid_from)",
     ),
     table_where(
-        "every customer is a member of core.dim_customer",
-        "select customer_id from {batch} where customer_id not in (select customer_id from core.dim_customer)",
+        "a record is some customer's now",
+        "select source_key from {batch} group by source_system, source_key "
+        "having count(*) filter (valid_to is null) = 0",
+    ),
+    table_where(
+        "every record's customer of now is a member of core.dim_customer",
+        "select customer_id from {batch} "
+        "where valid_to is null and customer_id not in (select customer_id from core.dim_customer)",
     ),
 )

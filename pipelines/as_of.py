@@ -23,6 +23,7 @@ from pipelines.decisions import export_state, import_state
 from pipelines.durable import synchronise
 from pipelines.errors import AuditError, PublishError, UsageError
 from pipelines.identity.resolution import recall
+from pipelines.identity.spellings import note_spellings
 from pipelines.ledger import create_tables, current_loads
 from pipelines.ledger_writing import write_completeness
 from pipelines.manifest import read_manifests
@@ -115,6 +116,7 @@ def remake(
         _load(settings, aside, sources_file, edition, progress)
         progress("identity", "naming customers as they were named then")
         recall(aside)
+        note_spellings(aside)
         progress("models", "building the marts")
         build_models(aside, sources_file.company)
         progress("candidate", "copying and auditing the published tables")

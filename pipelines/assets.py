@@ -32,6 +32,7 @@ from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
 from pipelines.decisions import export_state
 from pipelines.identity.resolution import resolve
+from pipelines.identity.spellings import note_spellings
 from pipelines.ledger import conservation, create_tables, current_loads
 from pipelines.ledger_writing import write_completeness
 from pipelines.load import load_feed
@@ -56,7 +57,11 @@ SHORTFALLS = AssetKey(["ledger", "shortfalls"])
 GATE_RESULTS = AssetKey(["ledger", "gate_results"])
 LEDGER = [COMPANY, AssetKey(["ledger", "loads"]), SHORTFALLS, GATE_RESULTS]
 ASSIGNMENTS = AssetKey(["identity", "assignments"])
-IDENTITY = [ASSIGNMENTS, AssetKey(["resolution", "records"]), AssetKey(["resolution", "phones"])]
+IDENTITY = [
+    ASSIGNMENTS,
+    AssetKey(["identity", "events"]),
+    *(AssetKey(["resolution", table]) for table in ("phones", "addresses", "names")),
+]
 
 
 def delivery_days(settings: Settings) -> DailyPartitionsDefinition:
@@ -236,9 +241,11 @@ def ledger_asset() -> AssetsDefinition:
         for key, description in zip(
             IDENTITY,
             (
-                "Which customer each source record belongs to; what merged, split or moved is kept in the ledger.",
-                "One line per source record, normalised, as it is known last.",
+                "Which customer each source record belongs to, and belonged to before.",
+                "What merged, split and moved, and when that was found.",
                 "One line per source record and telephone number, with the days on which it was the record's.",
+                "One line per address as it is written, taken apart.",
+                "One line per name as it is written on mail without a customer number, or where such mail went.",
             ),
             strict=True,
         )
@@ -249,6 +256,8 @@ def identity(context: AssetExecutionContext, home: Home) -> Iterator[Materialize
     report("identity", "resolving identity")
     now = datetime.now(UTC).replace(tzinfo=None)
     found = resolve(home.settings, context.run_id, now, progress=lambda message: report("identity", message))
+    report("identity", "taking names and addresses apart")
+    note_spellings(home.settings)
     for key in IDENTITY:
         yield MaterializeResult(asset_key=key, metadata=asdict(found) if key == ASSIGNMENTS else {})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ from pipelines.simulator import vocabulary as v
 from pipelines.simulator.blocks import WHOLE, Numbering
 from pipelines.simulator.calendar import DAYS_PER_MONTH, Period, instants, spread
 from pipelines.simulator.campaigns import Contacts, Responses
+from pipelines.simulator.families import Families
 from pipelines.simulator.people import People, Records
 from pipelines.simulator.record_versions import Versions, phone_text
 
@@ -19,12 +20,17 @@ INBOUND_PER_MONTH = 0.26
 ATTEMPTS = 3
 ANSWERS = 0.38
 IDENTIFIED, STRANGERS = 0.85, 0.03
+# Of a family member's calls that come without a customer number, those made from the other one's telephone.
+BORROWS = 0.05
 AGENTS = 40
 
 
 @dataclass(frozen=True)
 class Calls:
-    """One entry per attempt, sorted by day and second; contact is -1 inbound, record -1 for strangers."""
+    """One entry per attempt, sorted by day and second; contact is -1 inbound, record -1 for strangers.
+
+    `telephone` is the record whose number is logged.
+    """
 
     key: pa.Array
     day: np.ndarray
@@ -35,6 +41,7 @@ class Calls:
     disposition: np.ndarray
     reason: np.ndarray
     is_identified: np.ndarray
+    telephone: np.ndarray
 
 
 def draw_calls(
@@ -53,7 +60,23 @@ def draw_calls(
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     order = np.lexsort((merged["second"], merged["day"]))
     key = text.whole(numbering.of(np.arange(len(order))) + 1, 9, "C")
+    merged["telephone"] = merged["record"]
     return Calls(key, **{name: values[order] for name, values in merged.items()})
+
+
+def borrow_telephones(calls: Calls, records: Records, families: Families, generator: np.random.Generator) -> Calls:
+    """The same calls, a few of which come from the telephone of the caller's relative, once that one is registered."""
+    relatives = families.relatives(len(records.first))
+    lender = np.where(calls.record < 0, -1, relatives[records.person[np.maximum(calls.record, 0)]])
+    lender_record = records.first[np.maximum(lender, 0)]
+    borrowed = (
+        (lender >= 0)
+        & (calls.contact < 0)
+        & ~calls.is_identified
+        & (records.registered[lender_record] <= calls.day)
+        & (generator.random(len(calls.day)) < BORROWS)
+    )
+    return replace(calls, telephone=np.where(borrowed, lender_record, calls.telephone))
 
 
 def call_deliveries(
@@ -67,7 +90,7 @@ def call_deliveries(
     """All attempts, sorted by day, with telephone numbers as the telephone system logs them."""
     count = len(calls.day)
     outbound = calls.contact >= 0
-    place = versions.at(np.maximum(calls.record, 0), calls.day)
+    place = versions.at(np.maximum(calls.telephone, 0), calls.day)
     stranger = generator.integers(20_000_000, 100_000_000, count)
     phone = np.where(calls.record < 0, stranger, versions.values["phone"][place])
     party = people.party_type[records.person[np.maximum(calls.record, 0)]]

@@ -18,6 +18,7 @@ from pipelines.simulator import (
     consents,
     contract_files,
     debits,
+    families,
     mailing_returns,
     mailings,
     people,
@@ -48,7 +49,7 @@ STREAMS = (
     "buyers", "baskets", "debits", "mailings", "replies", "calls",
 )  # fmt: skip
 # Processes that came later draw after all others, which keep the streams they had.
-LATER_STREAMS = ("employees", "cases", "consents", "refusals", "returns")
+LATER_STREAMS = ("employees", "cases", "consents", "refusals", "returns", "families")
 Table = tuple[dict, np.ndarray]
 
 
@@ -87,7 +88,8 @@ def write_block(folder: Path, block: Block, period: Period, seed: int, progress:
     random, numbering = _streams(seed, block.number), block.numbering
     persons = people.draw_people(block.customers, period, random["people"], numbering)
     records = people.draw_records(persons, period, random["records"], numbering)
-    versions = versions_of.draw_versions(persons, records, company.areas, period, random["versions"])
+    related = families.draw_families(persons, random["families"])
+    versions = versions_of.draw_versions(persons, records, related, company.areas, period, random["versions"])
     progress("campaigns and contracts", 0.1)
     contacts = campaigns.draw_contacts(runs, persons, records, period, random["contacts"], numbering)
     responses = campaigns.draw_responses(runs, contacts, period, random["responses"])
@@ -112,6 +114,7 @@ def write_block(folder: Path, block: Block, period: Period, seed: int, progress:
     progress("mail and calls", 0.35)
     mailed = mailings.draw_mailings(contacts, records, versions, random["mailings"], numbering)
     attempts = calls_of.draw_calls(persons, records, contacts, responses, period, random["calls"], numbering)
+    attempts = calls_of.borrow_telephones(attempts, records, related, random["families"])
     by_post = mailings.answers_by_post(responses, contacts, random["replies"])
     results = _results(responses, contracts, lines, keys)
     by_call = cases.draw_cases_by_call(attempts, company, random["cases"], numbering)

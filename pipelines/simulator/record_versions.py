@@ -13,6 +13,7 @@ from pipelines.simulator import vocabulary as v
 from pipelines.simulator.areas import Areas
 from pipelines.simulator.calendar import Period, spread
 from pipelines.simulator.company import BRANCHES, Company
+from pipelines.simulator.families import Families
 from pipelines.simulator.people import People, Records
 
 CHANGES_PER_YEAR = 0.35
@@ -46,7 +47,12 @@ class Versions:
 
 
 def draw_versions(
-    people: People, records: Records, areas: Areas, period: Period, generator: np.random.Generator
+    people: People,
+    records: Records,
+    families: Families,
+    areas: Areas,
+    period: Period,
+    generator: np.random.Generator,
 ) -> Versions:
     """The state at registration and after each change inside the period."""
     count = len(records.person)
@@ -61,6 +67,7 @@ def draw_versions(
     record, day, kind = record[order], day[order], kind[order]
     drawn = _draw_values(len(record), areas, generator)
     drawn["branch"] = np.where(kind < 0, records.home_branch[record], drawn["branch"])
+    _share_in_families(drawn, np.flatnonzero(kind < 0), records, families)
     _share_between_records(drawn, np.flatnonzero(kind < 0), people, records, generator)
     values: dict[str, np.ndarray] = {}
     place = np.arange(len(record))
@@ -156,6 +163,15 @@ def _share_between_records(
         for name in ATTRIBUTES[group]:
             if name != "phone_form":
                 drawn[name][target[kept]] = drawn[name][source[kept]]
+
+
+def _share_in_families(drawn: dict[str, np.ndarray], base: np.ndarray, records: Records, families: Families) -> None:
+    """Who joins a family is registered with its address, and half of them with its telephone number."""
+    source, target = base[records.first[families.owner]], base[records.first[families.joiner]]
+    for name in ATTRIBUTES[ADDRESS]:
+        drawn[name][target] = drawn[name][source]
+    shares = families.shares_telephone
+    drawn["phone"][target[shares]] = drawn["phone"][source[shares]]
 
 
 def _addresses(values: dict[str, np.ndarray], areas: Areas) -> pa.Array:

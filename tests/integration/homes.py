@@ -5,7 +5,10 @@ A preamble runs in that process before the command, to listen to its progress or
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +20,8 @@ import duckdb
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 CUSTOMERS, START, END = 60, "2024-01-01", "2024-01-31"
+MOVER = "00001049"
+"""The customer who moves house on 20 January, and buys before and after."""
 
 _COMMAND = "\nfrom pipelines.command_line import main\nmain()\n"
 
@@ -116,13 +121,35 @@ class Home:
         self.sources_file.write_text("".join(lines), encoding="utf-8")
 
 
+def dbt(home: Home, *arguments: str, zone: str = "Asia/Seoul") -> subprocess.CompletedProcess[str]:
+    """One command of dbt on a home, as a process of its own."""
+    flags = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
+    return subprocess.run(
+        [str(Path(sys.executable).parent / "dbt"), *arguments, *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=home.folder,
+        env=home.environment(
+            CRMDW_TIME_ZONE=zone,
+            CRMDW_CURRENCY="KRW",
+            # Zone and currency are read while parsing, so each zone parses for itself.
+            DBT_TARGET_PATH=str(home.folder / "dbt" / zone.replace("/", "-")),
+            DBT_LOG_PATH=str(home.folder / "dbt" / "logs"),
+        ),
+    )
+
+
 def _rows(file: Path, query: str, parameters: list[Any] | None) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(file), read_only=True) as connection:
         return connection.execute(query, parameters or []).fetchall()
 
 
 def simulated(folder: Path) -> Home:
-    """A fresh home with one simulated month, in which three rows are dirty in known ways. Nothing is loaded yet."""
+    """A fresh home with one simulated month, in which three rows are dirty in known ways and MOVER moves house.
+
+    Nothing is loaded yet.
+    """
     home = Home(folder)
     home.succeed("simulate", "--customers", str(CUSTOMERS), "--start", START, "--end", END)
     transactions = home.inbox_file("branch/transactions_20240115.csv")
@@ -135,7 +162,21 @@ def simulated(folder: Path) -> Home:
     birth_date = first.split(",")[head.split(",").index("생년월일")]
     assert birth_date, "the first customer has a birth date"
     customers.write_bytes("".join([head, first.replace(birth_date, "19991399"), *rest]).encode("cp949"))
+    with home.inbox_file("branch/customers_20240120.csv").open("ab") as file:
+        file.write(moved(home, "00001010"))
     return home
+
+
+def moved(home: Home, neighbour: str) -> bytes:
+    """The line of MOVER in the customers' file of the first day, with a new home in the house of another customer."""
+    lines = home.inbox_file("branch/customers_20240101.csv").read_bytes().decode("cp949").splitlines()
+    rows = {row[0]: row for row in csv.reader(lines)}
+    mover = dict(zip(rows["고객번호"], rows[MOVER], strict=True))
+    house = dict(zip(rows["고객번호"], rows[neighbour], strict=True))
+    mover |= {"법정동코드": house["법정동코드"], "주소": re.sub(r"\d+호$", "2901호", house["주소"])}
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerow(mover.values())
+    return written.getvalue().encode("cp949")
 
 
 def copied_inbox(home: Home, folder: Path) -> Home:

@@ -9,6 +9,15 @@ from .homes import Home
 _CUSTOMERS = "select count(*) from core.dim_customer_current where customer_id not in ('-1', '-2')"
 _FACTS = "select count(*), sum(amount) from core.fct_transaction"
 
+# Records with a closed row, and whether it ended where their open one begins.
+_MOVED = """
+select count(*), bool_and(closed.valid_to = current.valid_from and closed.customer_id <> current.customer_id)
+from core.bridge_customer_source as closed
+inner join core.bridge_customer_source as current using (customer_source_id)
+where closed.valid_to is not null and current.valid_to is null
+    and list_contains(?, closed.source_system || ':' || closed.source_key)
+"""
+
 
 @pytest.fixture(scope="module")
 def joined(built: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, list[str]]:
@@ -37,10 +46,11 @@ def test_two_customers_that_are_said_to_be_one_are_published_as_one(joined, buil
     assert home.ask_published(_FACTS) == built.ask_published(_FACTS), "no fact is lost or changes its amount"
     found = home.ask_published(
         "select count(distinct customer_id), any_value(identity_rule) from core.bridge_customer_source "
-        "where list_contains(?, source_system || ':' || source_key)",
+        "where valid_to is null and list_contains(?, source_system || ':' || source_key)",
         [pair],
     )
     assert found == [(1, "steward")]
+    assert home.ask_published(_MOVED, [pair]) == [(1, True)], "one of the two was another customer's until today"
     assert "steward (a steward said so)" in home.succeed("identity", "why", *pair)
 
 

@@ -117,8 +117,8 @@ def test_a_customer_counts_as_its_records_whichever_of_them_founded_it(connectio
         create or replace table core.dim_customer as
         select 'b1' as customer_id, 'row of b1' as customer_row_id, date '1900-01-01' as valid_from;
         create table core.bridge_customer_source as from (values
-            ('b1', 'b1', 'branch', '1'), ('s9', 'b1', 'shop', '9')
-        ) as records (customer_source_id, customer_id, source_system, source_key);
+            ('b1', 'b1', 'branch', '1', null::date), ('s9', 'b1', 'shop', '9', null)
+        ) as records (customer_source_id, customer_id, source_system, source_key, valid_to);
         """
     )
     renamed = """
@@ -131,3 +131,7 @@ def test_a_customer_counts_as_its_records_whichever_of_them_founded_it(connectio
         connection, "update core.bridge_customer_source set customer_id = 'x' where source_key = '9'"
     )
     assert before != after
+    before, after = _after(
+        connection, "insert into core.bridge_customer_source values ('s9', 's9', 'shop', '9', '2024-02-01')"
+    )
+    assert before == after, "whom a record was taken for before is the ledger's memory"

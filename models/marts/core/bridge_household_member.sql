@@ -1,4 +1,4 @@
--- One row per household and customer who belongs to it.
+-- One row per household, customer and interval in which the customer belongs to it.
 with
 
 members as (
@@ -11,7 +11,7 @@ final as (
         customer_id,
         household_rule,
         valid_from,
-        cast(null as date) as valid_to
+        valid_to
     from members
 )
 

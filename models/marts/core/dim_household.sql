@@ -5,8 +5,8 @@ household_members as (
     select * from {{ ref('int_household__member') }}
 ),
 
-customers as (
-    select * from {{ ref('dim_customer_current') }}
+areas as (
+    select * from {{ ref('stg_demographics__areas') }}
 ),
 
 members as (
@@ -17,12 +17,16 @@ members as (
 known as (
     select
         household_members.household_id,
-        max(case when household_members.is_first_member then customers.province end) as province,
-        max(case when household_members.is_first_member then customers.district end) as district,
-        count(*) as member_count,
-        min(household_members.valid_from) as valid_from
+        max(case when household_members.is_first_member then areas.province end) as province,
+        max(case when household_members.is_first_member then areas.district end) as district,
+        cast(sum(case when household_members.valid_to is null then 1 else 0 end) as bigint) as member_count,
+        min(household_members.valid_from) as valid_from,
+        nullif(
+            max(coalesce(household_members.valid_to, date '9999-12-31')),
+            date '9999-12-31'
+        ) as valid_to
     from household_members
-    inner join customers on household_members.customer_id = customers.customer_id
+    left join areas on household_members.area_id = areas.area_id
     group by household_members.household_id
 ),
 
@@ -34,7 +38,8 @@ final as (
         null as province,
         null as district,
         0 as member_count,
-        null as valid_from
+        null as valid_from,
+        null as valid_to
     from members
 )
 

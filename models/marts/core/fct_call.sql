@@ -17,6 +17,10 @@ identity as (
     select * from {{ ref('int_customer__identity') }}
 ),
 
+customers_by_phone as (
+    select * from {{ ref('int_call__customer') }}
+),
+
 customers as (
     select * from {{ ref('dim_customer') }}
 ),
@@ -24,11 +28,17 @@ customers as (
 matched as (
     select
         calls.call_id,
-        -- A call that names no customer is its contact's customer's.
+        -- A call that names no customer is its contact's customer's, else his whose number it was.
         case
-            when calls.customer_source_id is null then coalesce(contacts.customer_id, '-1')
-            else coalesce(identity.customer_id, '-1')
-        end as customer_id,
+            when identity.customer_id is not null then 'stated'
+            when calls.customer_source_id is not null then 'unknown'
+            when coalesce(contacts.customer_id, '-1') <> '-1' then 'contact'
+            when customers_by_phone.customer_id is not null then 'phone'
+            else 'unknown'
+        end as customer_attribution_code,
+        identity.customer_id as stated_customer_id,
+        contacts.customer_id as contact_customer_id,
+        customers_by_phone.customer_id as phone_customer_id,
         case
             when calls.contact_id is null then '-2'
             else coalesce(contacts.contact_id, '-1')
@@ -53,31 +63,46 @@ matched as (
     left join contacts on calls.contact_id = contacts.contact_id
     left join employees on calls.agent_id = employees.employee_id
     left join identity on calls.customer_source_id = identity.customer_source_id
+    left join customers_by_phone on calls.call_id = customers_by_phone.call_id
+),
+
+attributed as (
+    select
+        *,
+        case customer_attribution_code
+            when 'stated' then stated_customer_id
+            when 'contact' then contact_customer_id
+            when 'phone' then phone_customer_id
+            else '-1'
+        end as customer_id
+    from matched
 ),
 
 final as (
     select
-        matched.call_id,
-        matched.customer_id,
+        attributed.call_id,
+        attributed.customer_id,
         customers.customer_row_id,
-        matched.contact_id,
-        matched.agent_id,
-        matched.channel_code,
-        matched.direction,
-        matched.attempt,
-        matched.disposition,
-        matched.reason_code,
-        matched.wait_seconds,
-        matched.talk_seconds,
-        matched.after_call_seconds,
-        matched.is_reached,
-        matched.call_date,
-        matched.started_at
-    from matched
+        attributed.contact_id,
+        attributed.agent_id,
+        attributed.channel_code,
+        attributed.customer_attribution_code,
+        {{ code_label('attributed.customer_attribution_code') }} as customer_attribution_label,
+        attributed.direction,
+        attributed.attempt,
+        attributed.disposition,
+        attributed.reason_code,
+        attributed.wait_seconds,
+        attributed.talk_seconds,
+        attributed.after_call_seconds,
+        attributed.is_reached,
+        attributed.call_date,
+        attributed.started_at
+    from attributed
     left join customers
         on
-            matched.customer_id = customers.customer_id
-            and {{ valid_on('customers', 'matched.call_date') }}
+            attributed.customer_id = customers.customer_id
+            and {{ valid_on('customers', 'attributed.call_date') }}
 )
 
 select * from final

@@ -25,6 +25,10 @@ customers as (
     select * from {{ ref('dim_customer') }}
 ),
 
+customers_by_address as (
+    select * from {{ ref('int_mailing__customer') }}
+),
+
 -- A piece belongs to the contact that ordered it; without a known one it is a contact of its own.
 placed_mailings as (
     select
@@ -129,7 +133,12 @@ all_contacts as (
 judged as (
     select
         all_contacts.*,
-        coalesce(identity.customer_id, '-1') as customer_id,
+        coalesce(identity.customer_id, customers_by_address.customer_id, '-1') as customer_id,
+        case
+            when identity.customer_id is not null then 'stated'
+            when customers_by_address.customer_id is not null then 'address'
+            else 'unknown'
+        end as customer_attribution_code,
         case
             when all_contacts.sent_date is null then 'not_applicable'
             when all_contacts.delivered_mailing_count > 0 then 'delivered'
@@ -141,6 +150,8 @@ judged as (
         end as delivery_state_code
     from all_contacts
     left join identity on all_contacts.customer_source_id = identity.customer_source_id
+    -- A piece that stands alone has its own key for a contact's.
+    left join customers_by_address on all_contacts.contact_id = customers_by_address.mailing_id
 ),
 
 final as (
@@ -150,6 +161,8 @@ final as (
         customers.customer_row_id,
         coalesce(campaigns.campaign_id, '-1') as campaign_id,
         coalesce(judged.channel_code, campaigns.channel_code, '-1') as channel_code,
+        judged.customer_attribution_code,
+        {{ code_label('judged.customer_attribution_code') }} as customer_attribution_label,
         judged.origin,
         judged.cell,
         judged.assignment_code,

@@ -75,7 +75,10 @@ FAULTS: dict[str, dict[str, list[str]]] = {
             "update core.bridge_customer_source set valid_to = '2024-02-02' where valid_to is not null",
             "insert into core.bridge_customer_source values ('telco', '1', 'b', '2024-03-01', null)",
         ],
-        "every customer is a member of core.dim_customer": [
+        "a record is some customer's now": [
+            "update core.bridge_customer_source set valid_to = '2024-03-01' where source_system = 'telco'",
+        ],
+        "every record's customer of now is a member of core.dim_customer": [
             "update core.bridge_customer_source set customer_id = 'nobody' where source_system = 'telco'"
         ],
     },

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.simulator.areas import draw_areas
 from pipelines.simulator.calendar import Period
+from pipelines.simulator.families import draw_families
 from pipelines.simulator.names import draw_person_names, respell
 from pipelines.simulator.people import People, Records, draw_people, draw_records
 from pipelines.simulator.record_versions import draw_versions
@@ -65,10 +66,30 @@ def test_one_person_key_belongs_to_one_person(drawn: tuple[People, Records]) -> 
 def test_a_version_holds_from_its_day_until_the_next(drawn: tuple[People, Records]) -> None:
     people, records = drawn
     generator = np.random.default_rng(34)
-    versions = draw_versions(people, records, draw_areas(generator), PERIOD, generator)
+    families = draw_families(people, generator)
+    versions = draw_versions(people, records, families, draw_areas(generator), PERIOD, generator)
     changed = np.flatnonzero(versions.record[1:] == versions.record[:-1]) + 1
     record, day = versions.record[changed], versions.day[changed]
     before, on = versions.at(record, day - 1), versions.at(record, day)
     assert (versions.day[before] < day).all()
     assert (versions.day[on] == day).all()
     assert (versions.at(record, np.full(len(record), PERIOD.end)) >= on).all()
+
+
+def test_a_family_is_registered_behind_one_door_and_half_of_them_with_one_number(
+    drawn: tuple[People, Records],
+) -> None:
+    people, records = drawn
+    generator = np.random.default_rng(35)
+    families = draw_families(people, generator)
+    versions = draw_versions(people, records, families, draw_areas(generator), PERIOD, generator)
+    assert len({*families.owner, *families.joiner}) == 2 * len(families.owner) > 500
+    assert (people.registered[families.owner] <= people.registered[families.joiner]).all()
+    owner, joiner = (
+        np.searchsorted(versions.record, records.first[member]) for member in (families.owner, families.joiner)
+    )
+    for name in ("area", "lot", "block", "unit"):
+        assert (versions.values[name][owner] == versions.values[name][joiner]).all()
+    phone = versions.values["phone"]
+    assert (phone[owner] == phone[joiner]).tolist() == families.shares_telephone.tolist()
+    assert 0.4 < families.shares_telephone.mean() < 0.6

@@ -1,0 +1,31 @@
+{#
+    The intervals [valid_from, valid_to) of a relation with those that overlap or touch made one, per key. An open
+    valid_to is null, before and after.
+#}
+{% macro merged_intervals(relation, key_columns) -%}
+    {%- set keys = key_columns | join(', ') -%}
+    select
+        {{ keys }},
+        min(valid_from) as valid_from,
+        nullif(max(coalesce(valid_to, date '9999-12-31')), date '9999-12-31') as valid_to
+    from (
+        select
+            *,
+            sum(case when valid_from <= latest_valid_to then 0 else 1 end) over (
+                partition by {{ keys }}
+                order by valid_from, coalesce(valid_to, date '9999-12-31')
+                rows between unbounded preceding and current row
+            ) as spell_number
+        from (
+            select
+                *,
+                max(coalesce(valid_to, date '9999-12-31')) over (
+                    partition by {{ keys }}
+                    order by valid_from, coalesce(valid_to, date '9999-12-31')
+                    rows between unbounded preceding and 1 preceding
+                ) as latest_valid_to
+            from {{ relation }}
+        ) as followed
+    ) as numbered
+    group by {{ keys }}, spell_number
+{%- endmacro %}
