@@ -74,6 +74,7 @@ changes as (
         false as is_refused
     from refusals
     cross join refusable
+    where refusals.valid_to is not null
 ),
 
 instants_of_change as (

@@ -110,7 +110,10 @@ final as (
         rules.refusal_list_code is not null as is_refusal_list_needed,
         rules.refusal_list_code is not null and not coalesce(states.is_checked, false) as is_refusal_check_overdue,
         {{ business_midnight('greatest(states.change_date, rules.valid_from)') }} as valid_from,
-        {{ business_midnight("least(states.next_change_date, rules.valid_to, date '9999-12-31')") }} as valid_to
+        coalesce(
+            {{ business_midnight("least(states.next_change_date, rules.valid_to)") }},
+            timestamp '9999-12-31'
+        ) as valid_to
     from states
     inner join rules on states.rule_code = rules.rule_code
     where

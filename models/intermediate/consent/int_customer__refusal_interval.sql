@@ -65,7 +65,7 @@ final as (
     select
         customer_id,
         {{ business_midnight('min(checked_date)') }} as valid_from,
-        {{ business_midnight('max(next_checked_date)') }} as valid_to
+        {{ business_midnight("nullif(max(next_checked_date), date '9999-12-31')") }} as valid_to
     from numbered
     group by
         customer_id,

@@ -1,0 +1,105 @@
+"""Consent decisions agree with cases written by hand, through the real models, and the command says the same."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from datetime import date
+
+import duckdb
+import pytest
+from consent_cases import Case, put_into, read_cases
+
+from pipelines.consent.permissions import permissions_at
+from pipelines.dbt_project import DBT_EXECUTABLE
+
+from .homes import PROJECT_ROOT, Home
+
+CASES, CHECKS = read_cases()
+MODELS = (
+    "int_customer__identity", "int_customer__golden_attribute", "int_customer__version", "int_customer__phone", "dim_customer",
+    "dim_customer_current", "fct_consent_event", "fct_refusal_check", "fct_contact", "fct_call", "dim_consent",
+    "int_consent__rule_interval", "int_customer__refusal_interval", "int_consent__known_state", "dim_permission",
+    "mart_consent_breach", "mart_contactability",
+)  # fmt: skip
+TESTS = (
+    "core_permissions_do_not_overlap", "mart_contactability_has_evidence", "mart_consent_breach_judges_every_contact",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def judged(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A copy of the built home whose customers are those of the cases too, with their models built once."""
+    home = built.copied_to(tmp_path_factory.mktemp("judged") / "home")
+    with duckdb.connect(str(home.warehouse)) as warehouse:
+        put_into(warehouse, CASES, CHECKS)
+    done = subprocess.run(
+        [str(DBT_EXECUTABLE), "build", "--select", *MODELS, *TESTS, "--exclude-resource-type", "unit_test",
+         "--indirect-selection", "empty", "--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=home.environment(
+            CRMDW_TIME_ZONE="Asia/Seoul",
+            CRMDW_CURRENCY="KRW",
+            DBT_TARGET_PATH=str(home.folder / "dbt"),
+            DBT_LOG_PATH=str(home.folder / "dbt" / "logs"),
+        ),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    results = json.loads((home.folder / "dbt" / "run_results.json").read_text(encoding="utf-8"))["results"]
+    assert len(results) == len(MODELS) + len(TESTS)
+    return home
+
+
+def test_there_are_cases_of_every_rule_and_every_reason() -> None:
+    assert len(CASES) >= 40
+    rules = {case.rule for case in CASES}
+    with (PROJECT_ROOT / "seeds" / "consent_rules.csv").open(encoding="utf-8") as seed:
+        assert {line.split(",")[0] for line in seed.readlines()[1:]} == rules - {"-1"}
+    assert len({case.answer for case in CASES}) == 9
+    assert max(Counter((case.because, case.rule) for case in CASES).values()) == 1
+
+
+def test_every_contact_is_judged_as_the_cases_say(judged: Home) -> None:
+    rows = judged.ask(
+        "select customer_key, reason_code, rule_code, verdict_code "
+        "from marts.mart_consent_breach inner join intermediate.int_customer__identity using (customer_id) "
+        "where starts_with(customer_key, 'CASE')"
+    )
+    verdicts = {"allowed": "lawful", "no_rule": "unproven"}
+    expected = [
+        (case.key, case.answer, case.rule, verdicts.get(case.answer, "breach"))
+        for case in CASES
+        if case.purpose == "marketing"
+    ]
+    assert sorted(rows) == expected
+
+
+def test_a_customer_is_answered_at_any_instant_as_the_cases_say(judged: Home) -> None:
+    with duckdb.connect(str(judged.warehouse), read_only=True) as warehouse:
+        wrong = [(case, found) for case in CASES if (found := _answer(warehouse, case)) != _expected(case)]
+    assert wrong == []
+
+
+def _customer_id(warehouse: duckdb.DuckDBPyConnection, case: Case) -> str:
+    row = warehouse.execute(
+        "select customer_id from intermediate.int_customer__identity where customer_key = ?", [case.key]
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _answer(warehouse: duckdb.DuckDBPyConnection, case: Case) -> tuple[str, str, date | None | str]:
+    permissions = permissions_at(warehouse, _customer_id(warehouse, case), case.purpose, case.instant)
+    of_channel = [one for one in permissions if one.channel_code == case.channel]
+    if not of_channel:
+        return "no_rule", "-1", "not stated"
+    (one,) = of_channel
+    due = "not stated" if case.confirmation_due == "not stated" else one.confirmation_due_date
+    return one.reason_code, one.rule_code, due
+
+
+def _expected(case: Case) -> tuple[str, str, date | None | str]:
+    return case.answer, case.rule, case.confirmation_due
