@@ -65,7 +65,7 @@ def read_cases() -> tuple[list[Case], dict[str, list[str]]]:
 
 
 def put_into(warehouse: duckdb.DuckDBPyConnection, cases: list[Case], checks: dict[str, list[str]]) -> None:
-    """Instead of all consents and refusals that are there: per case a customer, what it said, and a contact at its time."""
+    """Instead of all consents and refusals: per case a customer, what it said, and a contact then."""
     warehouse.execute("delete from raw.consent__events")
     warehouse.execute("delete from raw.consent__refusals")
     common = {"batch_id": "cases", "delivery_date": date(2024, 1, 31), "row_number": 1}

@@ -18,10 +18,10 @@ from .homes import PROJECT_ROOT, Home
 
 CASES, CHECKS = read_cases()
 MODELS = (
-    "int_customer__identity", "int_customer__golden_attribute", "int_customer__version", "int_customer__phone", "dim_customer",
-    "dim_customer_current", "fct_consent_event", "fct_refusal_check", "fct_contact", "fct_call", "dim_consent",
-    "int_consent__rule_interval", "int_customer__refusal_interval", "int_consent__known_state", "dim_permission",
-    "mart_consent_breach", "mart_contactability",
+    "int_customer__identity", "int_customer__golden_attribute", "int_customer__version", "int_customer__phone",
+    "dim_customer", "dim_customer_current", "fct_consent_event", "fct_refusal_check", "fct_contact", "fct_call",
+    "dim_consent", "int_consent__rule_interval", "int_customer__refusal_interval", "int_consent__known_state",
+    "dim_permission", "mart_consent_breach", "mart_contactability",
 )  # fmt: skip
 TESTS = (
     "core_permissions_do_not_overlap", "mart_contactability_has_evidence", "mart_consent_breach_judges_every_contact",
@@ -91,7 +91,7 @@ def _customer_id(warehouse: duckdb.DuckDBPyConnection, case: Case) -> str:
     return str(row[0])
 
 
-def _answer(warehouse: duckdb.DuckDBPyConnection, case: Case) -> tuple[str, str, date | None | str]:
+def _answer(warehouse: duckdb.DuckDBPyConnection, case: Case) -> tuple[str, str, date | str | None]:
     permissions = permissions_at(warehouse, _customer_id(warehouse, case), case.purpose, case.instant)
     of_channel = [one for one in permissions if one.channel_code == case.channel]
     if not of_channel:
@@ -101,5 +101,5 @@ def _answer(warehouse: duckdb.DuckDBPyConnection, case: Case) -> tuple[str, str,
     return one.reason_code, one.rule_code, due
 
 
-def _expected(case: Case) -> tuple[str, str, date | None | str]:
+def _expected(case: Case) -> tuple[str, str, date | str | None]:
     return case.answer, case.rule, case.confirmation_due
