@@ -20,10 +20,14 @@ calls as (
 ),
 
 owed as (
-    select call_id as contact_attempt_id
+    select
+        contact_id,
+        call_id
     from calls
     union all
-    select contacts.contact_id as contact_attempt_id
+    select
+        contacts.contact_id,
+        '-2' as call_id
     from contacts
     left join calls on contacts.contact_id = calls.contact_id
     where
@@ -33,18 +37,24 @@ owed as (
 
 judged as (
     select
-        contact_attempt_id,
+        contact_id,
+        call_id,
         count(*) as judgement_count
     from {{ ref('mart_consent_breach') }}
-    group by contact_attempt_id
+    group by
+        contact_id,
+        call_id
 )
 
 select
-    owed.contact_attempt_id as owed_id,
-    judged.contact_attempt_id as judged_id
+    owed.contact_id as owed_contact_id,
+    judged.contact_id as judged_contact_id
 from owed
-full outer join judged on owed.contact_attempt_id = judged.contact_attempt_id
+full outer join judged
+    on
+        owed.contact_id = judged.contact_id
+        and owed.call_id = judged.call_id
 where
-    owed.contact_attempt_id is null
-    or judged.contact_attempt_id is null
+    owed.contact_id is null
+    or judged.contact_id is null
     or judged.judgement_count > 1

@@ -7,16 +7,23 @@ import subprocess
 from collections import Counter
 from datetime import date
 
+import consent_cases
+import consent_company
 import duckdb
 import pytest
-from consent_cases import Case, put_into, read_cases
+from consent_cases import Case, read_cases
+from consent_company import Company, draw_company
 
 from pipelines.consent.permissions import permissions_at
 from pipelines.dbt_project import DBT_EXECUTABLE
+from pipelines.simulator import permissions
+from pipelines.simulator import vocabulary as v
 
 from .homes import PROJECT_ROOT, Home
 
 CASES, CHECKS = read_cases()
+# What is missing, in the truth's words, and in the mart's.
+MISSING = {"no_consent": "no_consent", "withdrawn": "no_consent", "on_refusal_list": "refusal_list"}
 MODELS = (
     "int_customer__identity", "int_customer__golden_attribute", "int_customer__version", "int_customer__phone",
     "dim_customer", "dim_customer_current", "fct_consent_event", "fct_refusal_check", "fct_contact", "fct_call",
@@ -29,11 +36,20 @@ TESTS = (
 
 
 @pytest.fixture(scope="module")
-def judged(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A copy of the built home whose customers are those of the cases too, with their models built once."""
+def company() -> Company:
+    """A simulated company that overlooks more than the demo's, so that there is something to find of every kind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(permissions, "OVERLOOKED", 0.05)
+        return draw_company(3000, 71)
+
+
+@pytest.fixture(scope="module")
+def judged(built: Home, company: Company, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A copy of the built home with the customers of the cases and of the company, its models built once."""
     home = built.copied_to(tmp_path_factory.mktemp("judged") / "home")
     with duckdb.connect(str(home.warehouse)) as warehouse:
-        put_into(warehouse, CASES, CHECKS)
+        consent_cases.put_into(warehouse, CASES, CHECKS)
+        consent_company.put_into(warehouse, company)
     done = subprocess.run(
         [str(DBT_EXECUTABLE), "build", "--select", *MODELS, *TESTS, "--exclude-resource-type", "unit_test",
          "--indirect-selection", "empty", "--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)],
@@ -81,6 +97,26 @@ def test_a_customer_is_answered_at_any_instant_as_the_cases_say(judged: Home) ->
     with duckdb.connect(str(judged.warehouse), read_only=True) as warehouse:
         wrong = [(case, found) for case in CASES if (found := _answer(warehouse, case)) != _expected(case)]
     assert wrong == []
+
+
+def test_the_breaches_that_are_found_are_those_that_the_simulated_company_committed(
+    judged: Home, company: Company
+) -> None:
+    truth = {
+        (contact, max(attempt, 0), v.NOT_SENT_REASONS[reason])
+        for contact, attempt, reason in zip(*(part.tolist() for part in vars(company.breaches).values()), strict=True)
+    }
+    rows = judged.ask(
+        "select contacts.contact_key::integer, coalesce(calls.attempt, 0), breaches.reason_code "
+        "from marts.mart_consent_breach as breaches "
+        "inner join staging.stg_campaign__contacts as contacts using (contact_id) "
+        "left join core.fct_call as calls using (call_id) "
+        "where contacts.source_system = ? and breaches.is_breach",
+        [consent_company.SYSTEM],
+    )
+    assert {(contact, attempt, MISSING[reason]) for contact, attempt, reason in rows} == truth
+    assert len(rows) == len(truth)
+    assert {reason for _, _, reason in rows} == set(MISSING)
 
 
 def _customer_id(warehouse: duckdb.DuckDBPyConnection, case: Case) -> str:

@@ -30,7 +30,6 @@ called_contacts as (
 -- Where only the day is known, what was known when it began counts.
 all_contacts as (
     select
-        contacts.contact_id as contact_attempt_id,
         contacts.contact_id,
         '-2' as call_id,
         contacts.customer_id,
@@ -46,7 +45,6 @@ all_contacts as (
         or called_contacts.contact_id is null
     union all
     select
-        campaign_calls.call_id as contact_attempt_id,
         campaign_calls.contact_id,
         campaign_calls.call_id,
         campaign_calls.customer_id,
@@ -105,7 +103,7 @@ verdicts as (
 
 final as (
     select
-        contact_attempt_id,
+        {{ surrogate_key(['contact_id', 'call_id']) }} as contact_attempt_id,
         contact_id,
         call_id,
         customer_id,
