@@ -1,4 +1,5 @@
 -- One row per customer, purpose, channel and interval: what was known then about its consents and refusals.
+{%- set states = ['day_state_code', 'day_basis_code', 'affirmed_date', 'night_state_code', 'night_basis_code'] %}
 {%- set permission = ['customer_id', 'purpose_code', 'channel_code'] %}
 with
 
@@ -17,7 +18,7 @@ rules as (
 -- What holds counts from when it was known, and what was known counts while it holds.
 known_consents as (
     select
-        consents.*,
+        *,
         greatest(valid_from, recorded_from) as known_from
     from consents
     where
@@ -102,7 +103,7 @@ final as (
         customer_id,
         purpose_code,
         channel_code,
-        {%- for column in ['day_state_code', 'day_basis_code', 'affirmed_date', 'night_state_code', 'night_basis_code'] %}
+        {%- for column in states %}
             {{ last_known(column, permission, ['changed_at']) }} as {{ column }},
         {%- endfor %}
         coalesce({{ last_known('is_refused', permission, ['changed_at']) }}, false) as is_refused,

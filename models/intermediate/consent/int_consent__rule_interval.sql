@@ -25,11 +25,10 @@ counted_checks as (
 
 marked_checks as (
     select
-        counted_checks.*,
+        *,
         coalesce(
-            checked_date > cast(
-                {{ dbt.dateadd('day', 1, 'lag(last_date) over (partition by rule_code order by checked_date)') }} as date
-            ),
+            {{ days_between('lag(last_date) over (partition by rule_code order by checked_date)', 'checked_date') }}
+            > 1,
             true
         ) as is_first
     from counted_checks
@@ -37,7 +36,7 @@ marked_checks as (
 
 numbered_checks as (
     select
-        marked_checks.*,
+        *,
         sum(case when is_first then 1 else 0 end) over (
             partition by rule_code
             order by checked_date

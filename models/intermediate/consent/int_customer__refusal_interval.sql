@@ -5,6 +5,14 @@ refusal_checks as (
     select * from {{ ref('fct_refusal_check') }}
 ),
 
+days_of_check as (
+    select distinct
+        source_system,
+        refusal_list_code,
+        checked_date
+    from refusal_checks
+),
+
 checks as (
     select
         source_system,
@@ -12,13 +20,7 @@ checks as (
         checked_date,
         lead(checked_date) over (partition by source_system, refusal_list_code order by checked_date)
             as next_checked_date
-    from (
-        select distinct
-            source_system,
-            refusal_list_code,
-            checked_date
-        from refusal_checks
-    )
+    from days_of_check
 ),
 
 -- Who is on a list stays on it until the list is checked again.
@@ -38,7 +40,7 @@ listed as (
 
 marked as (
     select
-        listed.*,
+        *,
         coalesce(
             checked_date > max(next_checked_date) over (
                 partition by customer_id
@@ -52,7 +54,7 @@ marked as (
 
 numbered as (
     select
-        marked.*,
+        *,
         sum(case when is_first then 1 else 0 end) over (
             partition by customer_id
             order by checked_date, next_checked_date

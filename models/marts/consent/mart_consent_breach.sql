@@ -92,7 +92,7 @@ judged as (
 
 verdicts as (
     select
-        judged.*,
+        *,
         case
             when reason_code = 'allowed' then 'lawful'
             when reason_code in ('unknown_customer', 'no_rule') then 'unproven'

@@ -51,7 +51,7 @@ ruled as (
 -- The night takes what the day takes, and more.
 judged as (
     select
-        ruled.*,
+        *,
         case when reason_code = 'allowed' then own_night_reason_code else reason_code end as night_reason_code
     from ruled
 ),
