@@ -119,6 +119,42 @@ def test_the_breaches_that_are_found_are_those_that_the_simulated_company_commit
     assert {reason for _, _, reason in rows} == set(MISSING)
 
 
+def test_the_command_names_every_channel_with_its_reason_and_its_law(judged: Home) -> None:
+    (record,) = judged.ask("select min(source_system || ':' || record_key) from identity.records")[0]
+    shown = judged.succeed("consent", "show", record, "--on", "2024-01-20 22:00")
+    # The company's consents were taken out, so nobody from before said anything.
+    for words in ("marketing, 2024-01-20 22:00 Asia/Seoul", "Outbound call", "E-mail", "Network Act", "No consent"):
+        assert words in shown, shown
+    assert "yes" not in shown
+    assert "third_party" in judged.succeed("consent", "show", record, "--purpose", "third_party")
+    assert "so the answer is no" in judged.succeed("consent", "show", record, "--on", "2001-01-01")
+
+
+def test_the_command_shows_what_was_granted(built: Home) -> None:
+    record, on = built.ask(
+        "select source_system || ':' || source_key, strftime(permissions.valid_from + interval 34 hour, '%Y-%m-%d') "
+        "from core.dim_permission as permissions inner join core.bridge_customer_source using (customer_id) "
+        "where is_allowed and rule_code = 'marketing_dm' and permissions.valid_to is null order by 1 limit 1"
+    )[0]
+    (line,) = [line for line in built.succeed("consent", "show", record, "--on", on).splitlines() if "_dm" in line]
+    assert "yes" in line
+    assert "Personal Information Protection Act" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (("nobody:1",), "no record is called so"),
+        (("branch:1", "--purpose", "spying"), "no rule is for this purpose"),
+        (("branch:1", "--on", "yesterday"), "does not match the formats"),
+    ],
+)
+def test_what_the_command_cannot_answer_is_said_with_its_cause(built: Home, arguments: tuple, cause: str) -> None:
+    done = built.crmdw("consent", "show", *arguments)
+    assert done.returncode == 2
+    assert cause in done.stdout + done.stderr
+
+
 def _customer_id(warehouse: duckdb.DuckDBPyConnection, case: Case) -> str:
     row = warehouse.execute(
         "select customer_id from intermediate.int_customer__identity where customer_key = ?", [case.key]
