@@ -14,7 +14,8 @@ from pipelines.settings import Settings
 
 app = typer.Typer(help="What customers allow, and by which law.", no_args_is_help=True)
 
-Moments = ["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
+_DAY, _MINUTE = "%Y-%m-%d", "%Y-%m-%d %H:%M"
+_NOON = time(12)
 
 
 @app.callback()
@@ -26,11 +27,8 @@ def _group() -> None:
 def show(
     customer: Annotated[str, typer.Argument(metavar="RECORD", help="system:number, or the first characters of an id.")],
     on: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=Moments,
-            help="Day, or day and time in the company's zone; a day means its noon. Default: the complete date.",
-        ),
+        str | None,
+        typer.Option(help="Day, or day and time, in the company's zone; a day means its noon. Default: complete date."),
     ] = None,
     purpose: Annotated[str, typer.Option(help="What the data is to be used for.")] = "marketing",
 ) -> None:
@@ -50,8 +48,10 @@ def show(
             raise UsageError(f"{purpose}: no rule is for this purpose", f"give one of {', '.join(known)}")
         found = find_record(warehouse, customer)
         (zone, complete_date), *_ = warehouse.execute("select time_zone, complete_date from ledger.company").fetchall()
-        asked = on or datetime.combine(complete_date, time())
-        instant = (asked if asked.time() != time() else asked.replace(hour=12)).replace(tzinfo=ZoneInfo(zone))
+        if on is None and complete_date is None:
+            raise UsageError("no day is complete yet", "say which instant is meant with --on")
+        asked = _moment(on) if on else datetime.combine(complete_date, _NOON)
+        instant = asked.replace(tzinfo=ZoneInfo(zone))
         permissions = permissions_at(warehouse, found.customer_id, purpose, instant)
     console.print(f"customer {found.customer_id}, {purpose}, {instant:%Y-%m-%d %H:%M} {zone}", soft_wrap=True)
     table = Table()
@@ -68,3 +68,14 @@ def show(
         console.print(table)
     else:
         console.print(f"No rule of {purpose} is in force on {instant:%Y-%m-%d}, so the answer is no.", soft_wrap=True)
+
+
+def _moment(text: str) -> datetime:
+    """The minute that `text` names, or the noon of the day that it names. Raises UsageError where it is neither."""
+    for form in (_DAY, _MINUTE):
+        try:
+            found = datetime.strptime(text.replace("T", " "), form)
+        except ValueError:
+            continue
+        return datetime.combine(found, _NOON) if form == _DAY else found
+    raise UsageError(f"{text}: neither a day nor a day and time", "write it as 2024-03-01 or '2024-03-01 21:30'")

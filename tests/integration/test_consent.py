@@ -126,6 +126,7 @@ def test_the_command_names_every_channel_with_its_reason_and_its_law(judged: Hom
     for words in ("marketing, 2024-01-20 22:00 Asia/Seoul", "Outbound call", "E-mail", "Network Act", "No consent"):
         assert words in shown, shown
     assert "yes" not in shown
+    assert "2024-01-20 00:00" in judged.succeed("consent", "show", record, "--on", "2024-01-20 00:00")
     assert "third_party" in judged.succeed("consent", "show", record, "--purpose", "third_party")
     assert "so the answer is no" in judged.succeed("consent", "show", record, "--on", "2001-01-01")
 
@@ -146,7 +147,7 @@ def test_the_command_shows_what_was_granted(built: Home) -> None:
     [
         (("nobody:1",), "no record is called so"),
         (("branch:1", "--purpose", "spying"), "no rule is for this purpose"),
-        (("branch:1", "--on", "yesterday"), "does not match the formats"),
+        (("branch:1", "--on", "yesterday"), "neither a day nor a day and time"),
     ],
 )
 def test_what_the_command_cannot_answer_is_said_with_its_cause(built: Home, arguments: tuple, cause: str) -> None:
