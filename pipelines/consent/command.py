@@ -39,6 +39,7 @@ def show(
     from pipelines.lock import looking  # noqa: PLC0415
 
     settings = Settings.from_environment()
+    asked = _moment(on) if on else None
     if not settings.warehouse.exists():
         raise UsageError(f"{settings.warehouse}: nothing has been loaded yet", "run `crmdw run` first")
     with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
@@ -48,9 +49,9 @@ def show(
             raise UsageError(f"{purpose}: no rule is for this purpose", f"give one of {', '.join(known)}")
         found = find_record(warehouse, customer)
         (zone, complete_date), *_ = warehouse.execute("select time_zone, complete_date from ledger.company").fetchall()
-        if on is None and complete_date is None:
+        if asked is None and complete_date is None:
             raise UsageError("no day is complete yet", "say which instant is meant with --on")
-        asked = _moment(on) if on else datetime.combine(complete_date, _NOON)
+        asked = asked or datetime.combine(complete_date, _NOON)
         instant = asked.replace(tzinfo=ZoneInfo(zone))
         permissions = permissions_at(warehouse, found.customer_id, purpose, instant)
     console.print(f"customer {found.customer_id}, {purpose}, {instant:%Y-%m-%d %H:%M} {zone}", soft_wrap=True)
