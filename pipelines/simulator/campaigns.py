@@ -105,7 +105,7 @@ def draw_contacts(
     generator: np.random.Generator,
     numbering: Numbering = WHOLE,
 ) -> Contacts:
-    """Selection, assignment, suppression, sending: in this order."""
+    """Selection, assignment, suppression but for want of permission, sending: in this order."""
     shape = (len(campaigns.launch), people.count)
     selected = (people.registered < campaigns.launch[:, None]) & (generator.random(shape) < SELECTED)
     campaign, person = np.nonzero(selected)
@@ -117,7 +117,7 @@ def draw_contacts(
     suppressed = (cell != CELL_CONTROL) & (generator.random(count) < NOT_SENT)
     wait = np.select([channel == v.DM, channel == v.OUTBOUND_CALL], [2, generator.integers(1, 4, count)], default=1)
     is_sent = (cell != CELL_CONTROL) & ~suppressed & (assigned + wait <= period.end)
-    reason = generator.choice(len(v.NOT_SENT_REASONS), count, p=[0.4, 0.2, 0.2, 0.12, 0.08])
+    reason = generator.choice([v.FREQUENCY_CAP, v.INVALID_ADDRESS, v.VENDOR_FAILURE], count, p=[0.5, 0.3, 0.2])
     cost = np.select([channel == code for code in COST], list(COST.values()))
     unsent_cost = np.select([channel == code for code in COST], list(COST_OF_UNSENT.values()))
     record = records.of_person(person, assigned, generator)

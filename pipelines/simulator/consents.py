@@ -52,18 +52,22 @@ class Consents:
     recorded: np.ndarray
 
 
-def draw_consents(
-    records: Records, contacts: Contacts, responses: Responses, period: Period, generator: np.random.Generator
-) -> Consents:
-    """Everything that was recorded up to the end of the period, also what was granted before it."""
+def draw_consents(records: Records, period: Period, generator: np.random.Generator) -> Consents:
+    """All that was recorded up to the end of the period, but for what campaigns are answered."""
     granted = _draw_grants(records, generator)
     gone = _draw_days_of_withdrawal(granted, period, generator)
-    parts = (
-        granted,
-        _draw_withdrawals(granted, gone, generator),
-        _draw_confirmations(granted, gone, generator),
-        _refusals(contacts, responses, generator),
-    )
+    parts = (granted, _draw_withdrawals(granted, gone, generator), _draw_confirmations(granted, gone, generator))
+    return _recorded(parts, period)
+
+
+def with_refusals(
+    said: Consents, contacts: Contacts, responses: Responses, period: Period, generator: np.random.Generator
+) -> Consents:
+    """What was said, and the answers to campaigns that take marketing back."""
+    return _recorded((vars(said), _refusals(contacts, responses, generator)), period)
+
+
+def _recorded(parts: tuple[dict[str, np.ndarray], ...], period: Period) -> Consents:
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     known = np.flatnonzero(merged["recorded"].astype("datetime64[D]") <= period.end)
     return Consents(**{name: values[known] for name, values in merged.items()})

@@ -22,6 +22,7 @@ from pipelines.simulator import (
     mailing_returns,
     mailings,
     people,
+    permissions,
     purchases,
     refusals,
 )
@@ -49,7 +50,7 @@ STREAMS = (
     "buyers", "baskets", "debits", "mailings", "replies", "calls",
 )  # fmt: skip
 # Processes that came later draw after all others, which keep the streams they had.
-LATER_STREAMS = ("employees", "cases", "consents", "refusals", "returns", "families")
+LATER_STREAMS = ("employees", "cases", "consents", "refusals", "returns", "families", "permissions")
 Table = tuple[dict, np.ndarray]
 
 
@@ -92,6 +93,9 @@ def write_block(folder: Path, block: Block, period: Period, seed: int, progress:
     versions = versions_of.draw_versions(persons, records, related, company.areas, period, random["versions"])
     progress("campaigns and contracts", 0.1)
     contacts = campaigns.draw_contacts(runs, persons, records, period, random["contacts"], numbering)
+    said = consents.draw_consents(records, period, random["consents"])
+    refusing = refusals.draw_refusals(persons, records, versions, period, random["refusals"])
+    contacts = permissions.hold_back(contacts, records, said, refusing, random["permissions"])
     responses = campaigns.draw_responses(runs, contacts, period, random["responses"])
     signed = _caused(responses, contacts, v.CONTRACT)
     signed["plan"] = runs.offer[contacts.campaign[responses.contact[signed["response"]]]]
@@ -119,8 +123,7 @@ def write_block(folder: Path, block: Block, period: Period, seed: int, progress:
     results = _results(responses, contracts, lines, keys)
     by_call = cases.draw_cases_by_call(attempts, company, random["cases"], numbering)
     at_branch = cases.draw_cases_at_branch(persons, records, company, period, random["cases"], numbering)
-    said = consents.draw_consents(records, contacts, responses, period, random["consents"])
-    refusing = refusals.draw_refusals(persons, records, versions, period, random["refusals"])
+    said = consents.with_refusals(said, contacts, responses, period, random["consents"])
 
     tables: dict[str, Callable[[], Table]] = {
         "branch__customers": lambda: versions_of.customer_deliveries(persons, records, versions, company, period),
@@ -161,6 +164,7 @@ def write_block(folder: Path, block: Block, period: Period, seed: int, progress:
     truth.write_contracts(contracts, records)
     truth.write_cases(records, {"branch": at_branch, "call_center": by_call})
     truth.write_refusals(refusing)
+    truth.write_breaches(contacts, permissions.find_breaches(contacts, attempts, records, said, refusing))
     return Delivered(pieces, truth.folder, count_campaign_effects(runs, contacts, responses))
 
 

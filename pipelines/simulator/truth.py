@@ -24,6 +24,7 @@ from pipelines.simulator.contracts import Contracts
 from pipelines.simulator.files import Written
 from pipelines.simulator.mailings import Mailings
 from pipelines.simulator.people import People, Records
+from pipelines.simulator.permissions import Breaches
 from pipelines.simulator.purchases import Buyers
 from pipelines.simulator.refusals import LISTS, Refusals
 
@@ -135,6 +136,15 @@ class Truth:
             phone=refusals.phone,
             refusal_list=text.words(LISTS, refusals.of_list),
             checked_date=refusals.day,
+        )
+
+    def write_breaches(self, contacts: Contacts, breaches: Breaches) -> None:
+        """What was sent without permission, of calls by attempt; the attempt is null for what is no call."""
+        self._write(
+            "breaches",
+            contact_key=contacts.key.take(pa.array(breaches.contact)),
+            attempt=pa.array(breaches.attempt, mask=breaches.attempt < 0),
+            reason=text.words(v.NOT_SENT_REASONS, breaches.reason),
         )
 
     def write_dirt(self, written: list[Written]) -> None:

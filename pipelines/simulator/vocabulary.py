@@ -34,6 +34,7 @@ CUSTOMER, SCHEDULE, COMPANY = range(3)
 PURPOSES = ("retain", "grow", "activate", "acquire")
 ASSIGNMENTS = ("treatment", "control")
 NOT_SENT_REASONS = ("no_consent", "refusal_list", "frequency_cap", "invalid_address", "vendor_failure")
+NO_CONSENT, REFUSAL_LIST, FREQUENCY_CAP, INVALID_ADDRESS, VENDOR_FAILURE = range(5)
 RESPONSE_TYPES = ("inquiry", "application", "contract", "redemption", "refusal")
 INQUIRY, APPLICATION, CONTRACT, REDEMPTION, REFUSAL = range(5)
 

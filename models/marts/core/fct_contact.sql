@@ -92,7 +92,8 @@ campaign_contacts as (
         coalesce({{ business_date('contacts.sent_at') }}, mailings_of_contacts.mailed_date) as sent_date,
         mailings_of_contacts.mailed_date,
         mailings_of_contacts.returned_date,
-        contacts.assigned_at
+        contacts.assigned_at,
+        contacts.sent_at
     from contacts
     left join mailings_of_contacts on contacts.contact_id = mailings_of_contacts.known_contact_id
     left join return_reasons on contacts.contact_id = return_reasons.known_contact_id
@@ -118,7 +119,8 @@ mailings_alone as (
         mailed_date as sent_date,
         mailed_date,
         returned_date,
-        null as assigned_at
+        null as assigned_at,
+        null as sent_at
     from placed_mailings
     where known_contact_id is null
 ),
@@ -193,7 +195,8 @@ final as (
         judged.sent_date,
         judged.mailed_date,
         judged.returned_date,
-        judged.assigned_at
+        judged.assigned_at,
+        judged.sent_at
     from judged
     left join campaigns on judged.campaign_id = campaigns.campaign_id
     left join customers

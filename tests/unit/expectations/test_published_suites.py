@@ -9,7 +9,8 @@ import pytest
 
 from pipelines.publish import audited_tables
 
-RIGHT_FILE = """
+CHANNELS = ("dm", "email", "sms", "push", "outbound_call")
+RIGHT_FILE = f"""
 create schema core;
 create schema marts;
 create table core.dim_customer as
@@ -35,9 +36,40 @@ create table core.fct_case as
     ) as cases (case_id, customer_id, customer_row_id, assignment_hours, solution_hours, solution_days, open_days);
 create table core.fct_consent_event as
     select * from (values
-        ('c1', 'a', 'a1', timestamp '2024-01-01', timestamp '2024-01-03'),
-        ('c2', '-1', '-1', '2024-01-02', '2024-01-02')
-    ) as events (consent_event_id, customer_id, customer_row_id, valid_at, recorded_at);
+        ('c1', 'a', 'a1', timestamp '2024-01-01', timestamp '2024-01-03', 'granted'),
+        ('c2', '-1', '-1', '2024-01-02', '2024-01-02', 'withdrawn')
+    ) as events (consent_event_id, customer_id, customer_row_id, valid_at, recorded_at, action_code);
+create table core.dim_consent_rule as
+    select * from (values ('sms', 'an act')) as rules (rule_code, legal_source);
+create table core.dim_consent as
+    select * from (values
+        ('a', 'marketing', 'sms', true, false, timestamp '2024-01-01', null::timestamp,
+         timestamp '2024-01-03', null::timestamp)
+    ) as consents (
+        customer_id, purpose_code, channel_code, is_granted, is_night, valid_from, valid_to, recorded_from, recorded_to
+    );
+create table core.dim_permission as
+    select * from (values
+        ('a', 'marketing', 'sms', 'sms', 'allowed', true, false, timestamp '2024-01-03', timestamp '2024-02-01'),
+        ('a', 'marketing', 'sms', 'sms', 'allowed', true, false, '2024-02-01', null),
+        ('b', 'marketing', 'sms', 'sms', 'withdrawn', false, false, '2024-02-01', null)
+    ) as permissions (
+        customer_id, purpose_code, channel_code, rule_code, reason_code, is_allowed, is_allowed_at_night,
+        valid_from, valid_to
+    );
+create table core.fct_contact as
+    select * from (values ('t1', true), ('t2', true), ('t3', false)) as contacts (contact_id, is_sent);
+create table core.fct_call as select * from (values ('l1')) as calls (call_id);
+create table marts.mart_consent_breach as
+    select * from (values
+        ('1', 't1', '-2', 'lawful', false), ('2', 't2', 'l1', 'breach', true), ('3', '-1', 'l1', 'breach', true)
+    ) as contacts (contact_attempt_id, contact_id, call_id, verdict_code, is_breach);
+create table marts.mart_contactability as
+    select
+        customer_id,
+        {", ".join(f"is_allowed as is_contactable_{name}" for name in CHANNELS)},
+        {", ".join(f"if(is_allowed, 'allowed', 'no_consent') as {name}_reason_code" for name in CHANNELS)}
+    from (values ('a', true), ('b', false)) as customers (customer_id, is_allowed);
 create table core.fct_refusal_check as
     select * from (values
         ('r', 'l', date '2024-01-05', 'a', 'a1', 2), ('r', 'l', '2024-01-05', 'b', 'b1', 0),
@@ -128,6 +160,21 @@ FAULTS: dict[str, dict[str, list[str]]] = {
         ],
         "no column is a name": ["alter table core.dim_employee add column employee_name varchar"],
     },
+    "core__dim_permission": {
+        "reason_code is present": ["update core.dim_permission set reason_code = null where customer_id = 'b'"],
+        "a customer, purpose and channel have one answer at an instant": [
+            "update core.dim_permission set valid_to = '2024-02-02' where valid_to is not null",
+            "update core.dim_permission set valid_to = null where customer_id = 'a'",
+        ],
+        "every rule is one of core.dim_consent_rule": [
+            "update core.dim_permission set rule_code = 'none' where customer_id = 'b'"
+        ],
+        "what is allowed was granted": [
+            "update core.dim_permission set is_allowed = true where customer_id = 'b'",
+            "update core.dim_permission set is_allowed_at_night = true where customer_id = 'b'",
+            "update core.dim_permission set valid_from = '2024-01-02' where valid_to is not null",
+        ],
+    },
     "core__fct_case": {
         "case_id is unique": ["update core.fct_case set case_id = 'k1'"],
         "customer_id is present": ["update core.fct_case set customer_id = null where case_id = 'k1'"],
@@ -178,6 +225,27 @@ FAULTS: dict[str, dict[str, list[str]]] = {
         ],
         "every loaded line is there once, or was corrected by a later delivery": [
             "insert into core.fct_transaction values ('t4', 'a', 'a2', 1.00)"
+        ],
+    },
+    "marts__mart_consent_breach": {
+        "contact_attempt_id is unique": ["update marts.mart_consent_breach set contact_attempt_id = '1'"],
+        "verdict_code is present": ["update marts.mart_consent_breach set verdict_code = null where call_id = '-2'"],
+        "every contact that was sent is judged": ["delete from marts.mart_consent_breach where contact_id = 't1'"],
+        "every breach has its contact or call": [
+            "update marts.mart_consent_breach set call_id = 'nothing' where contact_id = '-1'"
+        ],
+    },
+    "marts__mart_contactability": {
+        "customer_id is unique": [
+            "insert into marts.mart_contactability from marts.mart_contactability where customer_id = 'b'"
+        ],
+        "every customer has a line, and nobody else": [
+            "delete from marts.mart_contactability where customer_id = 'b'",
+            "update marts.mart_contactability set customer_id = 'nobody' where customer_id = 'b'",
+        ],
+        "who is contactable said so once, and who is not has a reason": [
+            *(f"update marts.mart_contactability set {name}_reason_code = 'withdrawn'" for name in CHANNELS),
+            "update core.fct_consent_event set action_code = 'withdrawn'",
         ],
     },
     "marts__mart_data_trust": {
