@@ -24,6 +24,7 @@ from pipelines.simulator.consents import (
     draw_consents,
     with_refusals,
 )
+from pipelines.simulator.families import draw_families
 from pipelines.simulator.people import Records, draw_people, draw_records
 from pipelines.simulator.permissions import Breaches, find_breaches, hold_back
 from pipelines.simulator.record_versions import draw_versions
@@ -52,7 +53,8 @@ def draw_company(customers: int, seed: int) -> Company:
     generator = np.random.default_rng(seed)
     people = draw_people(customers, PERIOD, generator)
     records = draw_records(people, PERIOD, generator)
-    versions = draw_versions(people, records, draw_areas(generator), PERIOD, generator)
+    families = draw_families(people, generator)
+    versions = draw_versions(people, records, families, draw_areas(generator), PERIOD, generator)
     campaigns = draw_campaigns(PERIOD, 38, generator)
     contacts = draw_contacts(campaigns, people, records, PERIOD, generator)
     said = draw_consents(records, PERIOD, generator)

@@ -74,7 +74,7 @@ def attributed(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
-@pytest.mark.parametrize(("feed", "appeared", "recall"), [("call_center__calls", 300, 0.9), ("dm__mailings", 100, 0.9)])
+@pytest.mark.parametrize(("feed", "appeared", "recall"), [("call_center__calls", 300, 0.9), ("dm__mailings", 50, 0.9)])
 def test_ninety_nine_of_a_hundred_that_are_attributed_are_attributed_to_the_right_person(
     attributed: Home, feed: str, appeared: int, recall: float
 ) -> None:
