@@ -18,6 +18,7 @@ COMMANDS = (
     *("init", "simulate", "run", "backfill", "publish", "retract", "rebuild", "status", "ui", "doctor"),
     *(f"quarantine {name}" for name in ("list", "show", "fix", "discard", "replay")),
     *(f"identity {name}" for name in ("show", "why", "events", "review", "always", "never", "undo", "train")),
+    "consent show",
     "quality report",
 )
 
