@@ -26,4 +26,4 @@ def simulated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("company")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "CUSTOMER_MONTHS_PER_BLOCK", MONTHS_OF_ALL / request.param)
-        return Simulated(folder, simulate(folder, customers=1500, start=START, end=END, seed=17))
+        return Simulated(folder, simulate(folder, customers=1500, start=START, end=END, seed=20))
