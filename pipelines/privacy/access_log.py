@@ -68,7 +68,7 @@ def accesses(warehouse: duckdb.DuckDBPyConnection, customer_ids: list[str] | Non
         """
         select access_number, customer_id, accessed_by, accessed_at, reason, written_to
         from state.accesses
-        where $customers is null or customer_id in ($customers::varchar[])
+        where $customers is null or list_contains($customers::varchar[], customer_id)
         order by access_number desc
         limit $last
         """,
