@@ -17,7 +17,7 @@ from pipelines import repair_commands
 from pipelines.command_frame import Day, Today, Wait, Writing, console, errors, writing_command
 from pipelines.errors import EXIT_CODE_MEANINGS, LockedError, UsageError, WarehouseError
 from pipelines.identity.command import app as identity
-from pipelines.privacy.command import app as person
+from pipelines.privacy import command as privacy
 from pipelines.progress_display import ProgressDisplay, counted
 from pipelines.quality.command import app as quality
 from pipelines.settings import Settings
@@ -36,11 +36,12 @@ app = typer.Typer(
 app.add_typer(quality, name="quality")
 app.add_typer(repair_commands.app, name="quarantine")
 app.add_typer(identity, name="identity")
-app.add_typer(person, name="person")
+app.add_typer(privacy.app, name="person")
 app.command(epilog="Example: [cyan]crmdw retract branch__transactions 2024-01-15 --reason 'sent twice'[/cyan]")(
     repair_commands.retract
 )
 app.command(epilog="Example: [cyan]crmdw rebuild --yes[/cyan]")(repair_commands.rebuild)
+app.command(epilog="Example: [cyan]crmdw prune --days 30 --apply[/cyan]")(privacy.prune)
 
 
 @app.callback()

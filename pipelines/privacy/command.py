@@ -1,4 +1,4 @@
-"""The commands under `crmdw person`: what is held of one person, and who has asked for that."""
+"""`crmdw person`: what is held of one person, and who has asked for that; `crmdw prune`: what need not be held."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.command_frame import By, Reason, Wait, console, writing_command
+from pipelines.command_frame import By, Reason, Today, Wait, console, writing_command
 from pipelines.errors import UsageError
 from pipelines.settings import Settings
 
@@ -60,6 +60,42 @@ def show(
         return
     _write_private(out, text)
     console.print(f"{out}: {_counted(document)}", soft_wrap=True, markup=False)
+
+
+def prune(
+    days: Annotated[int, typer.Option(min=1, help="Age from which published files and Dagster's runs go.")] = 90,
+    is_applied: Annotated[bool, typer.Option("--apply", help="Remove it; without this it is only told.")] = False,
+    wait: Wait = 0,
+    today: Today = None,
+) -> None:
+    """Remove what is kept longer than need be: rows in quarantine, old published files, Dagster's runs and logs.
+
+    Raw, archive and decisions stay, and so do the ledger's counts. The last published file always stays.
+    """
+    from pipelines.connections import connected  # noqa: PLC0415
+    from pipelines.home import prepare  # noqa: PLC0415
+    from pipelines.ledger import create_tables  # noqa: PLC0415
+    from pipelines.privacy.prune import prunable_files, prunable_rows, prunable_runs  # noqa: PLC0415
+
+    with writing_command("prune", wait, today) as command:
+        settings = command.settings
+        _require_home(settings)
+        prepare(settings)
+        with connected(settings, settings.warehouse) as warehouse:
+            create_tables(warehouse)
+            found = [
+                *prunable_rows(warehouse, command.now.date()),
+                *prunable_files(settings, command.now, days),
+                *prunable_runs(settings, command.now, days),
+            ]
+            for one in found:
+                console.print(f"{one.count:,} {one.what}: {one.size / 1e6:,.1f} MB", soft_wrap=True, markup=False)
+                if is_applied:
+                    one.remove()
+    if not found:
+        console.print("Nothing is kept longer than need be.")
+    elif not is_applied:
+        console.print("Nothing was removed; `crmdw prune --apply` does.")
 
 
 @app.command("log", epilog="Example: [cyan]crmdw person log --customer branch:00001007[/cyan]")
