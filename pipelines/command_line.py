@@ -271,6 +271,8 @@ def doctor() -> None:
 def main() -> None:
     """Run the command; an error that a person can mend is shown as cause and remedy, without a traceback."""
     arguments = _options_first(sys.argv[1:])
+    # Whatever is written, by DuckDB, Dagster and dbt too, is the owner's alone.
+    os.umask(0o077)
     try:
         app(arguments)
     except Exception as error:

@@ -112,7 +112,8 @@ def deliver(home: Home, feed: Feed) -> list[dict[str, object]]:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home that every feed was delivered to, run, asked and repaired; what the commands printed lies in `printed`."""
     home = Home(tmp_path_factory.mktemp("canary") / "home")
-    (home.folder / "inbox").mkdir(parents=True)
+    home.folder.mkdir(mode=0o700)
+    (home.folder / "inbox").mkdir()
     sources = [source for feed in feeds().values() for source in deliver(home, feed)]
     home.sources_file.write_text(yaml.safe_dump({"version": 1, "sources": sources}, allow_unicode=True))
     printed = home.folder / "printed"
@@ -168,6 +169,18 @@ def test_the_canary_came_in_and_was_published(home):
 
 def test_no_value_of_the_canary_lies_where_it_must_not(hits):
     assert [hit for hit in hits if not is_allowed(hit)] == []
+
+
+def test_nobody_else_may_open_what_a_command_wrote(home):
+    """What is published may be read; the folder above it says by whom."""
+    assert home.folder.stat().st_mode & 0o077 == 0
+    open_files = [
+        path.relative_to(home.folder).as_posix()
+        for path in home.folder.rglob("*")
+        if path.stat().st_mode & 0o077 and path.relative_to(home.folder).parts[0] not in ("inbox", "printed")
+    ]
+    versions = [f"published/versions/{path.name}" for path in (home.folder / "published" / "versions").iterdir()]
+    assert sorted(open_files) == sorted(["published/crm.duckdb", "sources.yml", *versions])
 
 
 def test_the_canary_is_shown_to_whoever_asks_for_it_alone(home):
