@@ -18,6 +18,7 @@ from pipelines.command_frame import Day, Today, Wait, Writing, console, errors, 
 from pipelines.consent.command import app as consent
 from pipelines.errors import EXIT_CODE_MEANINGS, LockedError, UsageError, WarehouseError
 from pipelines.identity.command import app as identity
+from pipelines.privacy import command as privacy
 from pipelines.progress_display import ProgressDisplay, counted
 from pipelines.quality.command import app as quality
 from pipelines.settings import Settings
@@ -37,10 +38,12 @@ app.add_typer(quality, name="quality")
 app.add_typer(repair_commands.app, name="quarantine")
 app.add_typer(identity, name="identity")
 app.add_typer(consent, name="consent")
+app.add_typer(privacy.app, name="person")
 app.command(epilog="Example: [cyan]crmdw retract branch__transactions 2024-01-15 --reason 'sent twice'[/cyan]")(
     repair_commands.retract
 )
 app.command(epilog="Example: [cyan]crmdw rebuild --yes[/cyan]")(repair_commands.rebuild)
+app.command(epilog="Example: [cyan]crmdw prune --days 30 --apply[/cyan]")(privacy.prune)
 
 
 @app.callback()
@@ -270,6 +273,8 @@ def doctor() -> None:
 def main() -> None:
     """Run the command; an error that a person can mend is shown as cause and remedy, without a traceback."""
     arguments = _options_first(sys.argv[1:])
+    # Whatever is written, by DuckDB, Dagster and dbt too, is the owner's alone.
+    os.umask(0o077)
     try:
         app(arguments)
     except Exception as error:

@@ -16,6 +16,7 @@ from pipelines.connections import identifier
 from pipelines.contracts import feeds
 from pipelines.errors import WarehouseError
 from pipelines.identity import ledger as identity
+from pipelines.privacy import access_log
 
 COUNTS = ("read", "loaded", "quarantined", "duplicate", "unchanged", "blocked")
 """Conservation: the first is the sum of the others, in every batch; the table itself refuses anything else."""
@@ -200,7 +201,7 @@ def _definitions() -> str:
     for feed in feeds().values():
         columns = ", ".join(f"{identifier(name)} {data_type}" for name, data_type in feed.raw_columns().items())
         raw.append(f"create table if not exists {identifier('raw', feed.name)} ({columns});")
-    return _TABLES + decisions.TABLES + identity.TABLES + "\n".join(raw)
+    return _TABLES + decisions.TABLES + identity.TABLES + access_log.TABLES + "\n".join(raw)
 
 
 @cache
