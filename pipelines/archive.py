@@ -66,21 +66,26 @@ def land_from_archive(
     """
     gate.execute("drop table if exists landing")
     if files := archived_files(settings, source.feed, [delivery.batch_id for delivery in deliveries]):
-        archived = gate.sql(
-            "select batch_id::varchar as batch_id, * exclude (batch_id) "
-            "from read_parquet(?, union_by_name = true, hive_partitioning = true, hive_types_autocast = false)",
-            params=[files],
-        )
-        new = [path for path in source.source_columns if landed_name(path) not in archived.columns]
-        if source.format == "json_lines" and new:
-            archived = archived.query("archived", with_paths("archived", new))
-        archived.create("landing")
+        archived_rows(gate, source, files).create("landing")
     else:
         create_empty_landing(gate)
     return Landed(
         {delivery.batch_id: delivery.fault for delivery in deliveries if delivery.fault},
         {delivery.batch_id: delivery.source_columns for delivery in deliveries if delivery.source_columns},
     )
+
+
+def archived_rows(connection: duckdb.DuckDBPyConnection, source: Source, files: list[str]) -> duckdb.DuckDBPyRelation:
+    """The rows of archived `files` of one source, which are of one schema, in the shape of landing."""
+    archived = connection.sql(
+        "select batch_id::varchar as batch_id, * exclude (batch_id) "
+        f"from read_parquet([{', '.join(map(literal, files))}], "
+        "union_by_name = true, hive_partitioning = true, hive_types_autocast = false)"
+    )
+    new = [path for path in source.source_columns if landed_name(path) not in archived.columns]
+    if source.format == "json_lines" and new:
+        archived = archived.query("archived", with_paths("archived", new))
+    return archived
 
 
 def fill_records(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str, table: str) -> None:

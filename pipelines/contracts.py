@@ -56,6 +56,21 @@ class Revenue(_Strict):
     when: dict[str, list[str]]
 
 
+class Belonging(_Strict):
+    """By what a row belongs to a person, where a key of the customers' feed alone does not tell.
+
+    `customer` is the column that numbers customers themselves. The others speak of rows that name no customer: `phone`
+    and `named` (a name and an address that both have to be right) are columns, `through` maps a key to the feed whose
+    row of that key the person has to have. `nobody` is the reason why no row belongs to a customer.
+    """
+
+    customer: str | None = None
+    phone: str | None = None
+    named: dict[Literal["name", "address"], str] | None = Field(default=None, min_length=2)
+    through: dict[str, str] = {}
+    nobody: str | None = Field(default=None, min_length=1)
+
+
 class Column(_Strict):
     """One column of a contract; `data_type` is the type it has in the raw table."""
 
@@ -95,6 +110,7 @@ class Feed(_Strict):
     volume: Volume = Volume()
     fills: list[str] = Field(min_length=1)
     revenue: Revenue | None = None
+    person: Belonging = Belonging()
     columns: list[Column]
 
     @property

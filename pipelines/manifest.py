@@ -98,9 +98,9 @@ def write_manifests(settings: Settings, manifests: list[Manifest]) -> None:
     synchronise(list({path.parent for path in changed} | {settings.archive / m.feed for m in manifests}))
 
 
-def read_manifests(settings: Settings) -> Iterator[Manifest]:
-    """The manifests of every archived batch that was ever loaded."""
-    for path in sorted(settings.archive.glob(f"*/batch_id=*/{_NAME}")):
+def read_manifests(settings: Settings, feed: str = "*") -> Iterator[Manifest]:
+    """The manifests of every archived batch that was ever loaded, of one feed or of all."""
+    for path in sorted(settings.archive.glob(f"{feed}/batch_id=*/{_NAME}")):
         yield _read(path)
 
 

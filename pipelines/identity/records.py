@@ -5,10 +5,14 @@ Two tables come of it: records as they are known last, and each record's telepho
 
 import duckdb
 
-RECORD_ID = (
-    "md5(coalesce(length(source_system)::varchar || ':' || source_system, '-') || coalesce(':' || customer_key, '-'))"
-)
-"""The key of a record of raw.branch__customers: the same as dbt's surrogate_key of system and number."""
+
+def surrogate_key(system: str, key: str) -> str:
+    """The SQL of the key that stands for a system's `key`: the same as dbt's surrogate_key of the two."""
+    return f"md5(coalesce(length({system})::varchar || ':' || {system}, '-') || coalesce(':' || {key}, '-'))"
+
+
+RECORD_ID = surrogate_key("source_system", "customer_key")
+"""The key of a record of raw.branch__customers."""
 
 # A business registration number that fails its check was mistyped, and another firm may have it.
 _PERSON_KEY = """

@@ -140,6 +140,19 @@ def map_landing(
         )
 
 
+def landed_value(source: Source, name: str, landed_types: dict[str, str]) -> str:
+    """The SQL, over `landing`, of what the source says of the contract column or companion `name`, before any cast.
+
+    `landed_types` maps the columns of landing to their types. A key that is made of the row's place, and what is looked
+    up, is null: neither stands in the row.
+    """
+    target = next(target for target in _targets(source) if target.name == name)
+    mapping = source.columns.get(target.key.name) if target.key and not target.mapping else target.mapping
+    if mapping and (mapping.row_number or mapping.look_up):
+        return "null::varchar"
+    return f"({_value(source, target, landed_types)})::varchar"
+
+
 @dataclass(frozen=True)
 class _Target:
     """A column to fill. `mapping` is None where the column is not mapped: then it is null, or the own system."""

@@ -1,0 +1,193 @@
+"""One customer as a person: the source records that are theirs, and the personal values that these have ever had.
+
+Which rows of which feed belong to the person is `holdings.py`; where the values lie is `search.py`.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+import duckdb
+
+from pipelines.errors import UsageError
+from pipelines.identity.ledger import assignments_in_force
+from pipelines.identity.normalisers import create_normalising_macros
+from pipelines.identity.records import RECORD_ID, surrogate_key
+
+REGISTER = "branch__customers"
+"""The feed of the records that identity tells apart."""
+
+_SHORTEST = 6
+
+_VALUES = {
+    "name": ("customer_name", "plain_name(customer_name)"),
+    "phone": ("phone", "plain_phone(phone)"),
+    "email": ("email", "plain_email(email)"),
+    "address": ("address", "plain_letters(address)"),
+    "birth_date": ("birth_date::varchar",),
+    "person_key": ("person_key",),
+    "site_key": ("site_key",),
+}
+"""Kind of value -> the SQL of what a record of the register says of it: as written, and normalised."""
+
+KINDS = (*_VALUES, "record_id")
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """One record of the register that is, or was, the person's. Of one whose deliveries were withdrawn, or are pruned,
+    nothing but its id is known: then system and key are None.
+    """
+
+    record_id: str
+    source_system: str | None
+    customer_key: str | None
+
+
+@dataclass(frozen=True)
+class Person:
+    """A customer, by the identity ledger as it stands.
+
+    `former_ids` are the customers that were merged into this one. `values` maps each of KINDS to what is known, as
+    written and normalised. Hashes of keys (`record_id`) are personal too: they stand for a person in published files.
+    """
+
+    customer_id: str
+    records: tuple[SourceRecord, ...]
+    former_ids: tuple[str, ...] = ()
+    values: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def record_ids(self) -> list[str]:
+        """The keys of all records, sorted."""
+        return sorted(record.record_id for record in self.records)
+
+
+def find_person(warehouse: duckdb.DuckDBPyConnection, text: str) -> Person:
+    """The person that `text` names: `system:number`, or the beginning of a customer's or record's id.
+
+    An id of a customer that was merged into another leads to that one. Raises UsageError where nobody is called so, or
+    several are.
+    """
+    customer_id = _customer_id(warehouse, text.strip())
+    record_ids = [customer_id] + [
+        record_id
+        for (record_id,) in warehouse.execute(
+            f"select record_id from ({assignments_in_force()}) where customer_id = ? order by all", [customer_id]
+        ).fetchall()
+    ]
+    if _assigned(warehouse, customer_id) not in (None, customer_id):
+        record_ids.remove(customer_id)  # the founding record went to somebody else, and the id stayed
+    known = dict.fromkeys(record_ids, (None, None)) | {
+        record_id: (system, key)
+        for record_id, system, key in warehouse.execute(
+            f"select distinct {RECORD_ID}, source_system, customer_key from raw.{REGISTER} where {RECORD_ID} in "
+            "(select unnest($ids))",
+            {"ids": record_ids},
+        ).fetchall()
+    }
+    return Person(
+        customer_id,
+        tuple(SourceRecord(record_id, *name) for record_id, name in known.items()),
+        _former_ids(warehouse, customer_id),
+        _values(warehouse, list(known)) | {"record_id": frozenset({customer_id, *known})},
+    )
+
+
+def shared_values(warehouse: duckdb.DuckDBPyConnection, person: Person) -> dict[str, frozenset[str]]:
+    """Kind -> those of the person's values that some record of another has too: a common name, a household's telephone.
+
+    A shared value that is found somewhere does not say that this person is meant.
+    """
+    create_normalising_macros(warehouse)
+    shared = {}
+    for kind, expressions in _VALUES.items():
+        has_one = " or ".join(f"{expression} in $values" for expression in expressions)
+        rows = warehouse.execute(
+            f"select distinct unnest([{', '.join(expressions)}]) as value from raw.{REGISTER} "
+            f"where {RECORD_ID} not in (select unnest($ids)) and ({has_one})",
+            {"ids": person.record_ids, "values": sorted(person.values[kind])},
+        ).fetchall()
+        shared[kind] = frozenset(value for (value,) in rows) & person.values[kind]
+    return shared
+
+
+def _customer_id(warehouse: duckdb.DuckDBPyConnection, text: str) -> str:
+    """The customer that `text` leads to."""
+    if found := re.fullmatch("([a-z][a-z0-9_]*):(.+)", text):
+        names = {"system": found[1], "key": found[2]}
+        (beginning,) = warehouse.execute(f"select {surrogate_key('$system', '$key')}", names).fetchone() or ("",)
+    elif len(text) < _SHORTEST or not re.fullmatch("[0-9a-f]+", text):
+        raise _nobody(text)
+    else:
+        beginning = text
+    # A customer may live on under the id of a record that is somebody else's by now.
+    rows = warehouse.execute(
+        f"""
+        with assignments as ({assignments_in_force()}), known as (
+            select customer_id as id, customer_id, 1 as precedence from assignments where $is_id
+            union all
+            select record_id, customer_id, 2 from assignments
+            union all
+            select {RECORD_ID} as record_id, record_id, 2
+            from raw.{REGISTER}
+            where record_id not in (select record_id from assignments)
+        )
+        select distinct customer_id
+        from (select * from known where starts_with(id, $beginning) qualify precedence = min(precedence) over ())
+        """,
+        {"beginning": beginning, "is_id": beginning == text},
+    ).fetchall()
+    if len(rows) == 1:
+        return str(rows[0][0])
+    raise _nobody(text, len(rows))
+
+
+def _nobody(text: str, found: int = 0) -> UsageError:
+    return UsageError(
+        f"{text}: {f'{found} customers are' if found else 'no customer is'} called so",
+        "give a customer as system:number, such as branch:00001007, or the first characters of its id, at least "
+        f"{_SHORTEST}",
+    )
+
+
+def _assigned(warehouse: duckdb.DuckDBPyConnection, record_id: str) -> str | None:
+    row = warehouse.execute(
+        f"select customer_id from ({assignments_in_force()}) where record_id = ?", [record_id]
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def _former_ids(warehouse: duckdb.DuckDBPyConnection, customer_id: str) -> tuple[str, ...]:
+    """The customers that were merged into this one, or into one of these, and are nobody's id today."""
+    rows = warehouse.execute(
+        f"""
+        with recursive merged as (
+            select other_customer_id from state.identity_events where kind = 'merge' and customer_id = $id
+            union
+            select events.other_customer_id
+            from state.identity_events as events
+            inner join merged on events.customer_id = merged.other_customer_id and events.kind = 'merge'
+        )
+        select other_customer_id
+        from merged
+        where other_customer_id not in (select customer_id from ({assignments_in_force()}))
+        order by all
+        """,
+        {"id": customer_id},
+    ).fetchall()
+    return tuple(former for (former,) in rows)
+
+
+def _values(warehouse: duckdb.DuckDBPyConnection, record_ids: list[str]) -> dict[str, frozenset[str]]:
+    """Kind -> the values of all versions of these records that are in raw."""
+    create_normalising_macros(warehouse)
+    lists = ", ".join(
+        f"list_distinct(flatten(list([{', '.join(expressions)}]))) as {kind}" for kind, expressions in _VALUES.items()
+    )
+    row = warehouse.execute(
+        f"select {lists} from raw.{REGISTER} where {RECORD_ID} in (select unnest($ids))", {"ids": record_ids}
+    ).fetchone()
+    return {
+        kind: frozenset(value.strip() for value in values or [] if value and value.strip())
+        for kind, values in zip(_VALUES, row or (), strict=True)
+    }

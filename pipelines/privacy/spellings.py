@@ -1,0 +1,115 @@
+"""Personal values in all the spellings that people and systems give them, as regular expressions.
+
+What is written here is read alike by Python and by DuckDB (RE2). They are meant for text in NFC.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+SHORTEST_KEY = 5
+"""In characters: a shorter key is found in any text, as an amount or a part of a date."""
+
+_HALF_WIDTH = "0123456789"
+_FULL_WIDTH = "".join(chr(0xFF10 + digit) for digit in range(10))
+_BETWEEN_DIGITS = "[-.() \u00a0\u2010-\u2015\u2212\u3000\uff0d]{0,3}"
+_BETWEEN_DATE_PARTS = "[-./년월 ]{0,2}"
+_LATIN = "0-9A-Za-z"
+
+
+def patterns(values: dict[str, Iterable[str]], country_code: str = "82") -> dict[str, str]:
+    """Kind -> the expression of all its values, those kinds alone that have any; its case does not count.
+
+    Kinds are those of `person.KINDS` and `customer_key`; an unknown kind is found as it is written. `country_code` is
+    the company's, for telephone numbers.
+    """
+    written = {
+        "phone": lambda value: _phone(value, country_code),
+        "birth_date": _date,
+        "name": _name,
+        "customer_key": lambda value: _as_written(value) if len(value) >= SHORTEST_KEY else None,
+    }
+    found = {}
+    for kind, some in values.items():
+        expressions = {written.get(kind, _as_written)(unicodedata.normalize("NFC", value)) for value in some}
+        if known := sorted(expression for expression in expressions if expression):
+            found[kind] = f"(?is)(?:{'|'.join(known)})"
+    return found
+
+
+def phone_digits(phones: Iterable[str], country_code: str = "82") -> list[str]:
+    """The telephone numbers as digits alone, in every form in which the same number is dialled, sorted."""
+    found = set()
+    for phone in phones:
+        digits = _digits(phone)
+        if national := _national(digits, country_code):
+            found |= {
+                f"0{national}",
+                *(f"{code}{zero}{national}" for code in (country_code, f"00{country_code}") for zero in ("", "0")),
+            }
+        elif digits:
+            found.add(digits)
+    return sorted(found)
+
+
+def folded(text: str) -> str:
+    """The SQL of `text` as `folded_value` makes it."""
+    return f"regexp_replace(lower(nfc_normalize({text})), '[\\s\u00a0\u3000]+', '', 'g')"
+
+
+def folded_value(text: str) -> str:
+    """`text` in NFC and lower case, without blanks: equal for spellings that differ in nothing else."""
+    return re.sub("[\\s\u00a0\u3000]+", "", unicodedata.normalize("NFC", text).lower())
+
+
+def _digits(phone: str) -> str:
+    return re.sub("[^0-9]", "", phone.translate(str.maketrans(_FULL_WIDTH, _HALF_WIDTH)))
+
+
+def _national(digits: str, country_code: str) -> str | None:
+    """The number without country code and leading zero; None where it is too short to have an area code."""
+    if len(digits) < 9:
+        return None
+    if found := re.fullmatch(f"(?:(?:00)?{country_code}0?|0)([1-9][0-9]{{7,}})", digits):
+        return found[1]
+    return None
+
+
+def _phone(value: str, country_code: str) -> str | None:
+    digits = _digits(value)
+    if len(digits) < 7:
+        return None
+    national = _national(digits, country_code)
+    spelt = _BETWEEN_DIGITS.join(f"[{digit}{_FULL_WIDTH[int(digit)]}]" for digit in national or digits)
+    if national:
+        spelt = f"(?:(?:00)?{country_code}{_BETWEEN_DIGITS}[0０]?|[0０]){_BETWEEN_DIGITS}{spelt}"
+    return f"(?:^|[^0-9０-９]){spelt}(?:$|[^0-9０-９])"
+
+
+def _date(value: str) -> str | None:
+    if not (found := re.fullmatch("([0-9]{4})-([0-9]{2})-([0-9]{2})", value)):
+        return None
+    year, month, day = found.groups()
+    spelt = [_BETWEEN_DATE_PARTS.join((year, _number(month), _number(day))), f"{year}{month}{day}"]
+    return f"(?:^|[^0-9])(?:{'|'.join(spelt)}|{year[2:]}{month}{day})(?:$|[^0-9])"
+
+
+def _number(two_digits: str) -> str:
+    return two_digits if two_digits[0] != "0" else f"0?{two_digits[1]}"
+
+
+def _name(value: str) -> str | None:
+    """A name of Hangul may have a blank anywhere; one of two letters is a word."""
+    if re.fullmatch("[가-힣 ]+", value):
+        letters = value.replace(" ", "")
+        return " ?".join(letters) if len(letters) > 2 else None
+    return _as_written(value)
+
+
+def _as_written(value: str) -> str | None:
+    words = [re.escape(word) for word in value.split()]
+    if not words:
+        return None
+    before = f"(?:^|[^{_LATIN}])" if re.match(f"[{_LATIN}]", value.strip()) else ""
+    after = f"(?:$|[^{_LATIN}])" if re.search(f"[{_LATIN}]$", value.strip()) else ""
+    return before + r"\s*".join(words) + after
