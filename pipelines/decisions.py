@@ -4,6 +4,7 @@ The table is append-only: a later decision takes an earlier one's place and leav
 file a copy lies in `<home>/state/`, written before each run and after each decision.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from pipelines.connections import identifier, literal
 from pipelines.durable import synchronise
 from pipelines.errors import WarehouseError
 from pipelines.identity import ledger as identity
+from pipelines.privacy import erasure_ledger
 from pipelines.settings import Settings
 
 TABLES = """
@@ -37,7 +39,7 @@ came with, by the names of landing's columns; `held_for` is why the row was held
 _EXPORTED = {
     "decisions": ("state", "decision_number"),
     "publications": ("ledger", "published_at"),
-    **{table: ("state", order) for table, order in identity.EXPORTED.items()},
+    **{table: ("state", order) for table, order in (identity.EXPORTED | erasure_ledger.EXPORTED).items()},
 }
 """Table -> its schema, and the columns by which it grows."""
 
@@ -82,22 +84,24 @@ def in_force(catalog: str = "") -> str:
     )
 
 
-def export_state(warehouse: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+def export_state(
+    warehouse: duckdb.DuckDBPyConnection, settings: Settings, rewritten: Collection[str] = ()
+) -> None:
     """Copy the decisions and the publications out of the warehouse, each file replaced whole.
 
-    Raises WarehouseError where a copy knows more than the warehouse does: then the warehouse is not the one it was.
+    The tables `rewritten` are copied whatever the copies hold, because an erasure took something out of them. Raises WarehouseError where a copy knows more than the warehouse does: then the warehouse is not the one it was.
     """
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     for table, (schema, order) in _EXPORTED.items():
         copy = state_file(settings, table)
         rows = _count(warehouse, identifier(schema, table))
         copied = _count(warehouse, f"read_parquet({literal(copy)})") if copy.exists() else 0
-        if copied > rows:
+        if copied > rows and table not in rewritten:
             raise WarehouseError(
                 f"{copy} holds {copied} {table}, and {settings.warehouse} only {rows}",
                 "run `crmdw rebuild`, which makes the warehouse anew with them",
             )
-        if copied == rows and copy.exists():
+        if copied == rows and copy.exists() and table not in rewritten:
             continue
         written = copy.with_name(copy.name + ".new")
         written.unlink(missing_ok=True)
