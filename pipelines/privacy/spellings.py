@@ -5,7 +5,7 @@ What is written here is read alike by Python and by DuckDB (RE2). They are meant
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 SHORTEST_KEY = 5
 """In characters: a shorter key is found in any text, as an amount or a part of a date."""
@@ -17,7 +17,7 @@ _BETWEEN_DATE_PARTS = "[-./년월 ]{0,2}"
 _LATIN = "0-9A-Za-z"
 
 
-def patterns(values: dict[str, Iterable[str]], country_code: str = "82") -> dict[str, str]:
+def patterns(values: Mapping[str, Iterable[str]], country_code: str = "82") -> dict[str, str]:
     """Kind -> the expression of all its values, those kinds alone that have any; its case does not count.
 
     Kinds are those of `person.KINDS` and `customer_key`; an unknown kind is found as it is written. `country_code` is

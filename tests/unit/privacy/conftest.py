@@ -1,4 +1,4 @@
-"""A small home in which one person, 하늘별, is a customer of two systems, a payer, a caller, an addressee and a refuser."""
+"""A small home in which one person, 하늘별, is customer of two systems, payer, caller, addressee and refuser."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,8 @@ _FILES = {
     + "".join(f"K001{number:02},이름{number},1970-01-01,,,\n" for number in range(60))
     + 'K00003,"하늘별 010-5626-1111\n',
     "branch__contracts": "C1,K00001,2024-01-01\nC2,K00002,2024-01-01\nC3,,2024-01-01\n",
-    "branch__contract_holders": "C2,K00001,payer,2024-01-01\nC2,K00002,holder,2024-01-01\nC3,K00001,holder,2024-01-01\n",
+    "branch__contract_holders": "C2,K00001,payer,2024-01-01\nC2,K00002,holder,2024-01-01\n"
+    "C3,K00001,holder,2024-01-01\n",
     "branch__transactions": "T1,K00001,C1,2024-01-05,1000\nT2,K00002,C1,2024-01-05,2000\nT3,,C1,2024-01-05,3000\n"
     "T4,,C3,2024-01-05,4000\nT5,,C2,2024-01-05,5000\n",
     "call_center__calls": "L1,,+82 10 5626 1111,inbound,2024-01-06\nL2,K00002,010-5626-1111,inbound,2024-01-06\n"
@@ -44,7 +45,7 @@ _COLUMNS = {
 
 @pytest.fixture(scope="session")
 def person_home(new_home: Callable[[], Home]) -> Home:
-    """The home, loaded through the real gate. Customers K00001 of `branch` and 77777 of `shop` are one by the ledger."""
+    """The home, loaded through the real gate. K00001 of `branch` and 77777 of `shop` are one by the ledger."""
     home = new_home()
     for feed, columns in _COLUMNS.items():
         names = columns.split(",")
@@ -71,7 +72,7 @@ def person_home(new_home: Callable[[], Home]) -> Home:
 
 
 def _join(warehouse: duckdb.DuckDBPyConnection) -> None:
-    """Assign the records as a resolution would have: each its own customer, then the shop's merged into the branch's."""
+    """Assign the records as a resolution would have: each its own, then the shop's merged into the branch's."""
     warehouse.execute(
         """
         create temp table records as

@@ -1,0 +1,293 @@
+"""Searches a folder, decoded, for personal values: every table, Parquet file, packed or plain text; tells places alone.
+
+What counts as a hit is one of a value's spellings (`spellings.py`), whole: a telephone number that is part of a longer
+one is none, nor is a Latin name within a word. Names of two letters, customer numbers of under SHORTEST_KEY characters
+and telephone numbers of under seven digits are not searched for: they are found everywhere. A value that many people
+have, such as a common name or a date of birth, is found wherever any of them is: leave it out, or read the places.
+"""
+
+import gzip
+import mmap
+import re
+import sqlite3
+import unicodedata
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import IO, cast
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.connections import connected, identifier, literal
+from pipelines.privacy.spellings import patterns
+from pipelines.settings import Settings
+from pipelines.sources.parquet_landing import parquet_schema
+
+_CHUNK_BYTES = 16 << 20
+_NOT_TEXT = ("BOOLEAN", "FLOAT", "DOUBLE", "TIMESTAMP", "TIME", "INTERVAL")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+
+Values = Mapping[str, Iterable[str]]
+"""Kind -> values, as `Person.values` has them."""
+
+
+@dataclass(frozen=True, order=True)
+class Hit:
+    """Where a value of a kind was found: `count` rows or lines of a file, which is relative to the folder.
+
+    `place` is `schema.table.column`, a Parquet file's column, or the first line, in what is packed after its name; or
+    `bytes` where a database file holds the value outside its tables, such as in blocks that are no longer used.
+    """
+
+    file: str
+    place: str
+    kind: str
+    count: int
+
+
+def search(settings: Settings, folder: Path, values: Values, skip: Iterable[Path] = ()) -> list[Hit]:
+    """The hits in all files under `folder` but those in the folders `skip`, in order.
+
+    Raises LockedError where another process writes to a database. This process may have none of them open.
+    """
+    with connected(settings, None) as memory:
+        return _Search(settings, folder, values, memory).in_folder(frozenset(skip))
+
+
+class _Search:
+    """One search; it holds the values, which none of its results shows. What lies in files is read by `memory`."""
+
+    def __init__(self, settings: Settings, folder: Path, values: Values, memory: duckdb.DuckDBPyConnection) -> None:
+        known = {kind: list(some) for kind, some in values.items()}
+        self.settings, self.folder, self.memory = settings, folder, memory
+        self.patterns = patterns(known)
+        self.any = "|".join(f"(?:{pattern})" for pattern in self.patterns.values())
+        self.compiled = {kind: re.compile(pattern) for kind, pattern in self.patterns.items()}
+        self.literals = {
+            kind: [value.encode(codec) for value in known[kind] for codec in ("utf-8", "cp949") if _has(value, codec)]
+            for kind in self.patterns
+        }
+
+    def in_folder(self, skip: frozenset[Path]) -> list[Hit]:
+        """The hits in the folder's files, in order."""
+        if not self.patterns:
+            return []
+        hits: list[Hit] = []
+        parquet: dict[str, list[Path]] = {}
+        for path in sorted(self.folder.rglob("*")):
+            if path.is_symlink() or not path.is_file() or not skip.isdisjoint(path.parents):
+                continue
+            with path.open("rb") as file:
+                head = file.read(16)
+            if head[8:12] == b"DUCK":
+                hits += self._in_database(path, self._in_duckdb(path))
+            elif head == b"SQLite format 3\0":
+                hits += self._in_database(path, self._in_sqlite(path))
+            elif head[:4] == b"PAR1":
+                parquet.setdefault(parquet_schema(path), []).append(path)
+            else:
+                with path.open("rb") as file:
+                    hits += self._in_file(path, "", file, head)
+        for files in parquet.values():
+            hits += self._in_parquet(files)
+        return sorted(hits)
+
+    def _hit(self, path: Path, place: str, kind: str, count: int) -> Hit:
+        return Hit(path.relative_to(self.folder).as_posix(), place, kind, count)
+
+    def _in_database(self, path: Path, in_tables: list[Hit]) -> list[Hit]:
+        """`in_tables`, and the kinds that lie in the file's bytes though no table holds them any more."""
+        found = {hit.kind for hit in in_tables}
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            stray = [
+                self._hit(path, "bytes", kind, 1)
+                for kind, literals in self.literals.items()
+                if kind not in found and any(_is_in(content, one) for one in literals)
+            ]
+        return in_tables + stray
+
+    def _in_duckdb(self, path: Path) -> list[Hit]:
+        hits: list[Hit] = []
+        with connected(self.settings, path, read_only=True) as database:
+            columns = database.execute(
+                "select schema_name, table_name, list((column_name, data_type) order by column_index) "
+                "from duckdb_columns() where database_name = current_database() and not internal "
+                "and table_name in (select table_name from duckdb_tables()) group by all order by all"
+            ).fetchall()
+            for schema, table, typed in columns:
+                names = [name for name, data_type in typed if not data_type.startswith(_NOT_TEXT)]
+                counts = self._count(database, identifier(schema, table), names)
+                hits += [
+                    self._hit(path, f"{schema}.{table}.{name}", kind, count)
+                    for (_, name, kind), count in counts.items()
+                ]
+        return hits
+
+    def _in_parquet(self, files: list[Path]) -> list[Hit]:
+        rows = self.memory.sql(
+            f"from read_parquet([{', '.join(literal(file) for file in files)}], "
+            "union_by_name = true, hive_partitioning = false, filename = '_path')"
+        )
+        names = [
+            name
+            for name, data_type in zip(rows.columns, map(str, rows.types), strict=True)
+            if name != "_path" and not data_type.startswith(_NOT_TEXT)
+        ]
+        counts = self._count(self.memory, f"({rows.sql_query()})", names, "_path")
+        return [self._hit(Path(path), name, kind, count) for (path, name, kind), count in counts.items()]
+
+    def _count(
+        self, connection: duckdb.DuckDBPyConnection, rows: str, names: list[str], of: str = "''"
+    ) -> Counter[tuple[str, str, str]]:
+        """(file, column, kind) -> how many of `rows` hold a value of the kind; `of` is the expression of the file."""
+        counts: Counter[tuple[str, str, str]] = Counter()
+        if not names:
+            return counts
+        may_hold = {name: f"(regexp_matches({_text(name)}, $any) or contains({_text(name)}, '\\u'))" for name in names}
+        # One expression of all kinds first, because most rows hold nothing at all.
+        held = ", ".join(
+            f"count(*) filter ({condition}) as held_{place}" for place, condition in enumerate(may_hold.values())
+        )
+        found = connection.execute(f"select {held} from {rows}", {"any": self.any}).fetchone() or ()
+        for name, count in zip(names, found, strict=True):
+            if not count:
+                continue
+            texts = connection.execute(
+                f"select {of}, {_text(name)}, count(*) from {rows} where {may_hold[name]} group by all",
+                {"any": self.any},
+            )
+            while row := texts.fetchone():
+                for kind in self._kinds(row[1]):
+                    counts[row[0], name, kind] += row[2]
+        return counts
+
+    def _in_sqlite(self, path: Path) -> list[Hit]:
+        hits: Counter[tuple[str, str]] = Counter()
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            database.text_factory = bytes
+            tables = [
+                name.decode() for (name,) in database.execute("select name from sqlite_master where type = 'table'")
+            ]
+            for table in tables:
+                rows = database.execute(f"select * from {identifier(table)}")
+                names = [column[0] for column in rows.description]
+                for row in rows:
+                    for name, value in zip(names, row, strict=True):
+                        if isinstance(value, bytes):
+                            hits.update((f"{table}.{name}", kind) for kind in self._kinds_in_bytes(_unpacked(value)))
+        return [self._hit(path, place, kind, count) for (place, kind), count in hits.items()]
+
+    def _in_file(self, path: Path, member: str, file: IO[bytes], head: bytes) -> list[Hit]:
+        if head[:2] == b"\x1f\x8b":
+            with gzip.open(file) as unpacked:
+                return self._in_text(path, member, cast("IO[bytes]", unpacked))
+        if head[:4] == b"PK\x03\x04":
+            hits = []
+            with zipfile.ZipFile(file) as packed:
+                for name in packed.namelist():
+                    with packed.open(name) as one:
+                        hits += self._in_text(path, f"{member}{name} ", one)
+            return hits
+        if head[:2] in _UTF_16:
+            return self._in_text(path, member, BytesIO(file.read().decode("utf-16", "replace").encode()))
+        return self._in_text(path, member, file)
+
+    def _in_text(self, path: Path, member: str, file: IO[bytes]) -> list[Hit]:
+        """The hits in lines; what is read at once ends with a line, so that no value is cut."""
+        counts: Counter[str] = Counter()
+        first: dict[str, int] = {}
+        before = 0
+        for chunk in _chunks(file):
+            in_chunk: Counter[str] = Counter()
+            for lines in _readings(chunk):
+                self.memory.register("read", pa.table({"line": pa.array(lines, pa.string())}))
+                held = self.memory.execute(
+                    "select line, place from (select line, row_number() over () as place from read) "
+                    "where regexp_matches(nfc_normalize(line), ?) or contains(line, '\\u') order by place",
+                    [self.any],
+                ).fetchall()
+                found = [(kind, place) for line, place in held for kind in self._kinds(line)]
+                in_chunk |= Counter(kind for kind, _ in found)
+                for kind, place in found:
+                    first.setdefault(kind, before + place)
+            counts += in_chunk
+            before += chunk.count(b"\n")
+        return [self._hit(path, f"{member}line {first[kind]}", kind, count) for kind, count in counts.items()]
+
+    def _kinds_in_bytes(self, value: bytes) -> set[str]:
+        return {kind for lines in _readings(value) for kind in self._kinds("\n".join(lines))}
+
+    def _kinds(self, text: str) -> set[str]:
+        text = unicodedata.normalize("NFC", _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text))
+        return {kind for kind, pattern in self.compiled.items() if pattern.search(text)}
+
+
+def _text(name: str) -> str:
+    # DuckDB's nfc_normalize ends a text at its first null character.
+    return f"nfc_normalize(replace({identifier(name)}::varchar, chr(0), ' '))"
+
+
+def _has(value: str, codec: str) -> bool:
+    """Whether the bytes of `value` in `codec` are long enough to say something."""
+    try:
+        return len(value.encode(codec)) > 5
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_in(content: mmap.mmap, value: bytes) -> bool:
+    """Whether `content` holds the value and no longer word or number."""
+    place = content.find(value)
+    while place >= 0:
+        after = content[place + len(value) : place + len(value) + 1]
+        before = content[max(place - 1, 0) : place]
+        if not (_is_in_word(before, value[:1]) or _is_in_word(value[-1:], after)):
+            return True
+        place = content.find(value, place + 1)
+    return False
+
+
+def _is_in_word(one: bytes, other: bytes) -> bool:
+    return one.isalnum() and other.isalnum()
+
+
+def _unpacked(value: bytes) -> bytes:
+    try:
+        return zlib.decompress(value)
+    except zlib.error:
+        return value
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    """The file in pieces that end with a line, where it has lines."""
+    rest = b""
+    while piece := file.read(_CHUNK_BYTES):
+        whole, end, rest_of_piece = piece.rpartition(b"\n")
+        if end:
+            yield rest + whole + end
+            rest = rest_of_piece
+        elif len(rest) > _CHUNK_BYTES:
+            yield rest
+            # What is cut in two is found in the piece that begins with the end of the one before.
+            rest = rest[-1024:] + piece
+        else:
+            rest += piece
+    if rest:
+        yield rest
+
+
+def _readings(content: bytes) -> Iterator[list[str]]:
+    """The lines of `content`, in each codec that it may be in, without null characters."""
+    content = content.replace(b"\0", b" ")
+    try:
+        yield content.decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        yield content.decode("cp949", "replace").split("\n")
+        yield content.decode("utf-8", "replace").split("\n")

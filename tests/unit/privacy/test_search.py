@@ -1,0 +1,164 @@
+"""A planted value is found in every kind of file and spelling, by its place and never by itself; others are not."""
+
+import gzip
+import json
+import pickle
+import sqlite3
+import unicodedata
+import zipfile
+import zlib
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.connections import connected
+from pipelines.privacy.search import Hit, search
+from pipelines.privacy.spellings import patterns, phone_digits
+from pipelines.settings import Settings
+
+VALUES = {"name": ["하늘별"], "phone": ["010-5626-1111"], "email": ["Sky@Example.com"], "birth_date": ["1980-07-16"]}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path, tmp_path / "sources.yml", "1GB", 2, 3)
+
+
+def found(settings: Settings) -> list[tuple[str, str, str, int]]:
+    return [(hit.file, hit.place, hit.kind, hit.count) for hit in search(settings, settings.home, VALUES)]
+
+
+def plant_duckdb(path: Path, text: str) -> None:
+    with duckdb.connect(str(path)) as database:
+        database.execute("create schema marts; create table marts.mart (other integer, note varchar)")
+        database.execute("insert into marts.mart select 1, ? from range(3)", [text])
+
+
+def plant_parquet(path: Path, text: str) -> None:
+    duckdb.sql("select [?] as notes", params=[text]).write_parquet(str(path))
+
+
+def plant_sqlite(path: Path, text: str, *, is_packed: bool = False) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("create table event_logs (event)")
+        packed = zlib.compress(text.encode()) if is_packed else text
+        database.execute("insert into event_logs values (?)", [packed])
+
+
+def zipped(path: Path, text: str) -> None:
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("sheet.xml", "first\n" + text)
+
+
+SPELLINGS = [
+    ("하늘별", "name"),
+    ("하 늘별님", "name"),
+    (unicodedata.normalize("NFD", "하늘별"), "name"),
+    ("+82 10-5626-1111", "phone"),
+    ("01056261111", "phone"),
+    ("0082)10.5626.1111", "phone"),
+    ("０１０\uff0d５６２６\uff0d１１１１", "phone"),
+    ("SKY@EXAMPLE.COM", "email"),
+    ("1980. 7. 16.", "birth_date"),
+    ("19800716", "birth_date"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), SPELLINGS)
+def test_a_value_is_found_in_every_spelling_and_file(settings, tmp_path, text, kind):
+    text = f"before {text} after"
+    plant_duckdb(tmp_path / "warehouse.duckdb", text)
+    plant_parquet(tmp_path / "decisions.parquet", text)
+    plant_sqlite(tmp_path / "runs.db", text)
+    plant_sqlite(tmp_path / "packed.db", text, is_packed=True)
+    zipped(tmp_path / "sheet.xlsx", text)
+    (tmp_path / "file.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "log.txt").write_text(f"one\ntwo\n{text}\n{text}\n", encoding="utf-8")
+    (tmp_path / "event.json").write_text(json.dumps({"text": text}), encoding="utf-8")
+    (tmp_path / "storage.pickle").write_bytes(pickle.dumps([text, b"\xff\xfe"]))
+    (tmp_path / "other.csv").write_text(text, encoding="utf-16")
+    assert found(settings) == [
+        ("decisions.parquet", "notes", kind, 1),
+        ("event.json", "line 1", kind, 1),
+        ("file.gz", "line 1", kind, 1),
+        ("log.txt", "line 3", kind, 2),
+        ("other.csv", "line 1", kind, 1),
+        ("packed.db", "event_logs.event", kind, 1),
+        ("runs.db", "event_logs.event", kind, 1),
+        ("sheet.xlsx", "sheet.xml line 2", kind, 1),
+        ("storage.pickle", "line 1", kind, 1),
+        ("warehouse.duckdb", "marts.mart.note", kind, 3),
+    ]
+
+
+def test_a_file_in_cp949_is_read_as_it_is_meant(settings, tmp_path):
+    (tmp_path / "customers.csv").write_bytes("번호,이름\nK1,하늘별\n".encode("cp949"))
+    assert found(settings) == [("customers.csv", "line 2", "name", 1)]
+
+
+def test_what_was_deleted_and_lies_in_the_bytes_of_a_database_is_found(settings, tmp_path):
+    plant_sqlite(tmp_path / "runs.db", "Sky@Example.com")
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as database, database:
+        database.execute("pragma secure_delete = off")
+        database.execute("delete from event_logs")
+    assert found(settings) == [("runs.db", "bytes", "email", 1)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["늘별", "하늘", "1010562611110", "010-5626-11112", "xsky@example.com", "sky@example.community", "119800716"],
+)
+def test_a_part_of_a_value_or_a_longer_one_is_no_hit(settings, tmp_path, text):
+    plant_duckdb(tmp_path / "warehouse.duckdb", text)
+    (tmp_path / "log.txt").write_text(text, encoding="utf-8")
+    assert found(settings) == []
+
+
+def test_a_value_across_two_chunks_of_a_long_line_is_found(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipelines.privacy.search._CHUNK_BYTES", 2048)
+    for before in range(2040, 2056):
+        (tmp_path / "log.txt").write_text("x " * 3000 + "y" * before + " Sky@Example.com " + "z " * 5000)
+        assert [hit.kind for hit in search(settings, tmp_path, VALUES)] == ["email"]
+
+
+def test_short_values_are_not_searched_for():
+    assert patterns({"name": ["김민"], "customer_key": ["1234"], "phone": ["1234"]}) == {}
+
+
+def test_a_hit_shows_no_value(settings, tmp_path):
+    (tmp_path / "log.txt").write_text("하늘별 Sky@Example.com 010-5626-1111", encoding="utf-8")
+    shown = repr(search(settings, tmp_path, VALUES))
+    assert "log.txt" in shown and not any(value in shown for some in VALUES.values() for value in some)
+
+
+def test_a_skipped_folder_is_not_read_and_a_link_is_not_followed(settings, tmp_path):
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "file.csv").write_text("Sky@Example.com")
+    (tmp_path / "link").symlink_to(tmp_path / "inbox" / "file.csv")
+    assert search(settings, tmp_path, VALUES, [tmp_path / "inbox"]) == []
+    assert search(settings, tmp_path, VALUES) == [Hit("inbox/file.csv", "line 1", "email", 1)]
+
+
+def test_a_database_that_is_written_to_is_read_with_what_is_in_its_log(settings, tmp_path):
+    with connected(settings, tmp_path / "warehouse.duckdb") as database:
+        database.execute("create table t (note varchar); checkpoint; set wal_autocheckpoint = '1GB'")
+        database.execute("insert into t values ('Sky@Example.com')")
+        copy = tmp_path / "copy"
+        copy.mkdir()
+        for file in list(tmp_path.glob("warehouse.duckdb*")):
+            (copy / file.name).write_bytes(file.read_bytes())
+    hits = search(settings, copy, VALUES)
+    assert ("warehouse.duckdb", "main.t.note") in [(hit.file, hit.place) for hit in hits]
+
+
+def test_a_telephone_number_is_dialled_in_five_forms_and_a_service_number_in_one():
+    assert phone_digits(["010-5626-1111"]) == [
+        "0082010" + "56261111",
+        "0082" + "1056261111",
+        "01056261111",
+        "82010" + "56261111",
+        "821056261111",
+    ]
+    assert phone_digits(["1588-1234"]) == ["15881234"]
