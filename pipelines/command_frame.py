@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from pipelines.errors import UsageError
 from pipelines.lock import writing
+from pipelines.privacy.interrupted import finish_interrupted
 from pipelines.progress_display import ProgressDisplay, counted
 from pipelines.settings import Settings
 
@@ -87,4 +88,5 @@ def writing_command(name: str, wait: float, today: datetime | None = None) -> It
     settings = Settings.from_environment()
     started = time.monotonic()
     with writing(settings, f"crmdw {name}", wait):
+        finish_interrupted(settings)
         yield Writing(settings, instant_of(settings, today), started)

@@ -17,6 +17,7 @@ from pipelines import repair_commands
 from pipelines.command_frame import Day, Today, Wait, Writing, console, errors, writing_command
 from pipelines.errors import EXIT_CODE_MEANINGS, LockedError, UsageError, WarehouseError
 from pipelines.identity.command import app as identity
+from pipelines.privacy import erase_command
 from pipelines.progress_display import ProgressDisplay, counted
 from pipelines.quality.command import app as quality
 from pipelines.settings import Settings
@@ -39,6 +40,12 @@ app.command(epilog="Example: [cyan]crmdw retract branch__transactions 2024-01-15
     repair_commands.retract
 )
 app.command(epilog="Example: [cyan]crmdw rebuild --yes[/cyan]")(repair_commands.rebuild)
+app.command(
+    epilog="Example: [cyan]crmdw erase branch:00001007 --reason 'request 4711'[/cyan]\n\n"
+    "Many: [cyan]crmdw erase --from customers.txt --reason 'requests of May' --yes[/cyan]\n\n"
+    "Kept apart by law: [cyan]crmdw erase branch:00001007 --mode separate --until 2029-12-31 --reason 'tax'[/cyan]\n\n"
+    "What was erased: [cyan]crmdw erase list[/cyan]"
+)(erase_command.erase)
 
 
 @app.callback()
@@ -57,10 +64,12 @@ def options(
 def init() -> None:
     """Make the home folder, an annotated sources file to fill in, and Dagster's and dbt's own files."""
     from pipelines.home import prepare, write_sources_template  # noqa: PLC0415
+    from pipelines.privacy.tombstones import make_key  # noqa: PLC0415
     from pipelines.summary import command  # noqa: PLC0415
 
     settings = Settings.from_environment()
     written = write_sources_template(settings)
+    make_key(settings)
     prepare(settings)
     console.print(f"Home: {settings.home}", soft_wrap=True)
     if written:

@@ -84,12 +84,11 @@ def in_force(catalog: str = "") -> str:
     )
 
 
-def export_state(
-    warehouse: duckdb.DuckDBPyConnection, settings: Settings, rewritten: Collection[str] = ()
-) -> None:
+def export_state(warehouse: duckdb.DuckDBPyConnection, settings: Settings, rewritten: Collection[str] = ()) -> None:
     """Copy the decisions and the publications out of the warehouse, each file replaced whole.
 
-    The tables `rewritten` are copied whatever the copies hold, because an erasure took something out of them. Raises WarehouseError where a copy knows more than the warehouse does: then the warehouse is not the one it was.
+    The tables `rewritten` are copied whatever the copies hold, because an erasure took something out of them. Raises
+    WarehouseError where a copy knows more than the warehouse does: then the warehouse is not the one it was.
     """
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     for table, (schema, order) in _EXPORTED.items():

@@ -161,7 +161,8 @@ class Known:
     """What the ledger knows: the lines in force by number, and the files that were read.
 
     `files` maps (feed, system, path) to (size, modification time in nanoseconds, batch); `retracted` are the batches
-    that were withdrawn on purpose, `erased` those that are read from the archive alone, because persons were erased of it.
+    that were withdrawn on purpose, `erased` those that are read from the archive
+    alone, because persons were erased of it.
     """
 
     loads: list[Load] = field(default_factory=list)

@@ -151,9 +151,7 @@ def _work(
     reload: Reload | None,
 ) -> list[Delivery]:
     """What is to be loaded, in order: what arrived, and what depends on it and is read again from the archive."""
-    deliveries = {
-        delivery.slot: _as_erased(settings, sources_file, ledger, delivery) for delivery in arrivals.to_load
-    }
+    deliveries = {delivery.slot: _as_erased(settings, sources_file, ledger, delivery) for delivery in arrivals.to_load}
     own = [load for load in ledger.loads if load.feed == feed.name]
     again = [*_with_stale_look_ups(ledger, sources_file, feed), *(load for load in own if load.is_stale)]
     if reload:

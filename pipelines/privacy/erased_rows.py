@@ -1,8 +1,8 @@
 """What stands in the place of an erased person's rows: in the archive, in raw, and on the way through the gate.
 
-In the archive a row keeps its number, and `_erased` tells what became of it. Empty: nothing of it is left, and it counts
-as blocked when its batch is read again. ERASED, alone or before a colon: it lost the person, in whose key's place this
-stands, and counts as before. What a row loses is every source column but those that fill columns about things; one that
+In the archive a row keeps its number, and `_erased` tells what became of it. Empty: nothing of it is left, and it
+counts as blocked when its batch is read again. ERASED, alone or before a colon: it lost the person, in whose key's
+place this stands, and counts as before. What a row loses is every source column but those that fill columns about things; one that
 fills both, as a key put together with a customer's number, has a pseudonym instead.
 """
 
@@ -16,8 +16,8 @@ import duckdb
 from pipelines.archive import archived_rows, fill_records, put_batch
 from pipelines.connections import identifier, literal
 from pipelines.contracts import Feed, feeds
-from pipelines.manifest import batch_folder
 from pipelines.durable import synchronise
+from pipelines.manifest import batch_folder
 from pipelines.privacy.holdings import archived_by_source, customer_column
 from pipelines.privacy.person import REGISTER
 from pipelines.settings import Settings
@@ -51,7 +51,7 @@ def _key_columns(feed: Feed) -> list[str]:
 
 
 def lost_columns(source: Source, landed: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The columns of landing that an erased row loses, and those that have a pseudonym, because things are told by them."""
+    """The columns of landing that an erased row loses, and those that get a pseudonym, as things are told by them."""
     personal = {*personal_columns(source.contract)}
     personal |= {column.companion for column in source.contract.columns if column.name in personal and column.companion}
     about_persons = {name for target in personal if (one := source.columns.get(target)) for name in _told_by(one)}
@@ -63,6 +63,13 @@ def lost_columns(source: Source, landed: Iterable[str]) -> tuple[list[str], list
     } | {name for one in source.columns.values() for name in _looked_up_by(one) if name not in about_persons}
     own = [name for name in landed if name not in OWN_COLUMNS]
     return [name for name in own if name not in about_things], [n for n in own if n in about_things & about_persons]
+
+
+def kept_columns(source: Source) -> list[str]:
+    """The mapped columns of landing that an erased row keeps as they are."""
+    landed = [landed_name(name) for name in source.source_columns]
+    lost, mixed = lost_columns(source, landed)
+    return [name for name in landed if name not in (*lost, *mixed)]
 
 
 def _told_by(mapping: Mapping) -> list[str]:
@@ -83,7 +90,9 @@ def rewrite_archive(
     Creates `erased_files` (feed, batch_id, archive_hash), the batches with the hash of what their files are now. A kill
     leaves each batch as it was or as it will be; the same call again changes nothing that is done.
     """
-    connection.execute("create or replace temp table erased_files (feed varchar, batch_id varchar, archive_hash varchar)")
+    connection.execute(
+        "create or replace temp table erased_files (feed varchar, batch_id varchar, archive_hash varchar)"
+    )
     for feed in feeds().values():
         wanted = {
             batch_id
@@ -167,7 +176,7 @@ def _rewrite(
 
 
 def _mark(source: Source, landed: dict[str, str], salt: str) -> str:
-    """The SQL of what stands in the place of a row's person: the same for the same person, where rows have to be told apart."""
+    """The SQL of what stands in the place of a row's person; where rows are told apart by it, one for each person."""
     keys = _key_columns(source.contract)
     return _pseudonym(salt, [landed_value(source, name, landed) for name in keys]) if keys else literal(ERASED)
 
@@ -177,6 +186,37 @@ def _pseudonym(salt: str, values: list[str]) -> str:
     texts = ", ".join(f"coalesce({value}, '')" for value in values)
     hashed = _LETTERS.format(hash=f"md5(concat_ws('|', {literal(salt)}, {texts}))")
     return f"{literal(ERASED + ':')} || {hashed}"
+
+
+def read_marks(warehouse: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Create `marks` (feed, batch_id, row_number, mark) of `erased_rows`: what the archive has for them in `_erased`.
+
+    A row that is in raw, and in no file of the archive, is marked by what it is.
+    """
+    files = warehouse.execute("select feed, batch_id from erased_files").fetchall()
+    paths = [
+        str(file)
+        for feed, batch_id in files
+        for file in sorted(batch_folder(settings, feed, batch_id).glob("*.parquet"))
+    ]
+    archived = (
+        f"select batch_id, row_number, _erased from read_parquet([{', '.join(map(literal, paths))}], "
+        "union_by_name = true, hive_partitioning = true, hive_types_autocast = false)"
+        if paths
+        else "select null::varchar as batch_id, null::bigint as row_number, null::varchar as _erased limit 0"
+    )
+    warehouse.execute(
+        f"""
+        create or replace temp table marks as
+        select
+            erased_rows.feed,
+            erased_rows.batch_id,
+            erased_rows.row_number,
+            coalesce(archived._erased, if(erased_rows.is_whole, '', {literal(ERASED)})) as mark,
+        from erased_rows
+        left join ({archived}) as archived using (batch_id, row_number)
+        """
+    )
 
 
 def erase_raw(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> None:
@@ -192,14 +232,16 @@ def erase_raw(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> None:
 def erase_keys_of_things(
     warehouse: duckdb.DuckDBPyConnection, settings: Settings, sources_file: SourcesFile, feed: Feed
 ) -> None:
-    """Have raw rows that `marks` names the keys that the rewritten archive gives them, where the person's was part of one."""
+    """Give the raw rows of `marks` the keys that the rewritten archive gives them, where the person's is part of one."""
     personal = personal_columns(feed)
     for source, files in archived_by_source(settings, sources_file, feed):
         _, mixed = lost_columns(source, [landed_name(name) for name in source.source_columns])
         things = [
             target
             for target, mapping in source.columns.items()
-            if target not in personal and target in feed.columns_by_name and not set(mixed).isdisjoint(_told_by(mapping))
+            if target not in personal
+            and target in feed.columns_by_name
+            and not set(mixed).isdisjoint(_told_by(mapping))
         ]
         if not things:
             continue

@@ -68,9 +68,7 @@ def erasures(warehouse: duckdb.DuckDBPyConnection) -> list[Erasure]:
     """All erasures in their order; none in a home from before there were any."""
     if not is_there(warehouse):
         return []
-    return [
-        Erasure(*row) for row in warehouse.execute("from state.erasures order by erasure_number").fetchall()
-    ]
+    return [Erasure(*row) for row in warehouse.execute("from state.erasures order by erasure_number").fetchall()]
 
 
 def erased_batches(warehouse: duckdb.DuckDBPyConnection) -> frozenset[str]:

@@ -130,7 +130,7 @@ def _ties(feed: Feed) -> Iterator[tuple[str, str]]:
     if belonging.phone:
         yield "phone", f"case when {names_nobody} then plain_phone({belonging.phone}) end"
     if belonging.named:
-        both = " || '|' || ".join(folded(belonging.named[kind]) for kind in ("name", "address"))
+        both = " || '|' || ".join(folded(column) for _, column in sorted(belonging.named.items(), reverse=True))
         yield "named", f"case when {names_nobody} then {both} end"
 
 
@@ -245,4 +245,3 @@ def name_returned(work: duckdb.DuckDBPyConnection, settings: Settings, records: 
         """,
         {"inner_key": inner_key, "outer_key": outer_key},
     )
-
