@@ -85,14 +85,22 @@ def erase_decisions(warehouse: duckdb.DuckDBPyConnection, sources_file: SourcesF
             from (
                 select
                     decisions.decision_number,
-                    if(any_value(marks.mark) = '', null, json_group_object(fields.key, fields.value) filter (
-                        list_contains($kept::varchar[], fields.key)
-                    )::varchar) as content,
+                    if(
+                        marks.mark <> '' and decisions.content is not null,
+                        to_json(map_from_entries(list_filter(
+                            list_transform(
+                                json_keys(decisions.content::json),
+                                lambda key: (key, json_extract_string(
+                                    decisions.content, '/' || replace(replace(key, '~', '~0'), '/', '~1')
+                                ))
+                            ),
+                            lambda field: list_contains($kept::varchar[], field[1])
+                        )))::varchar,
+                        null
+                    ) as content,
                 from state.decisions as decisions
                 inner join marks using (feed, batch_id, row_number)
-                left join lateral json_each(coalesce(decisions.content, '{}')::json) as fields on true
                 where decisions.feed = $feed
-                group by decisions.decision_number
             ) as kept
             where decisions.decision_number = kept.decision_number
             """,
