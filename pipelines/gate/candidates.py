@@ -129,6 +129,7 @@ def _gather_portion(
         store_landing(gate, settings, feed.name)
     if is_decided:
         map_fixed(gate, source, company, settings)
+        take_erased(gate, feed, "fixed")
     return together
 
 

@@ -293,25 +293,30 @@ def erase_quarantine(warehouse: duckdb.DuckDBPyConnection, settings: Settings, f
     )
 
 
-def take_erased(gate: duckdb.DuckDBPyConnection, feed: Feed) -> None:
-    """Have `candidates` say of erased rows of `landing` what the archive says: blocked, or without their person."""
+def take_erased(gate: duckdb.DuckDBPyConnection, feed: Feed, table: str = "candidates") -> None:
+    """Have `table` of candidates say of erased rows of `landing` what the archive says: blocked, or without their person.
+
+    Needs the table `blocked`, to which blocked rows go.
+    """
     if "_erased" not in {row[0] for row in gate.execute("describe landing").fetchall()}:
         return
+    same = f"{table}.batch_id = landing.batch_id and {table}.row_number = landing.row_number"
     gate.execute(
-        "insert into blocked select batch_id, row_number from landing where _erased = ''; "
-        "delete from candidates using landing where landing._erased = '' "
-        "and candidates.batch_id = landing.batch_id and candidates.row_number = landing.row_number"
+        f"""
+        insert into blocked
+        select landing.batch_id, landing.row_number
+        from landing
+        anti join blocked on landing.batch_id = blocked.batch_id and landing.row_number = blocked.row_number
+        where landing._erased = '';
+        delete from {table} using landing where landing._erased = '' and {same}
+        """
     )
     values = [f"{identifier(name)} = {value}" for name, value in _raw_values(feed, "landing._erased", "source_system")]
     if values:
         # What they have in common is no sign that two rows are one.
         gate.execute(
-            f"""
-            update candidates set {", ".join(values)}, content_hash = hash(content_hash, landing._erased)
-            from landing
-            where landing._erased <> ''
-                and candidates.batch_id = landing.batch_id and candidates.row_number = landing.row_number
-            """
+            f"update {table} set {', '.join(values)}, content_hash = hash(content_hash, landing._erased) "
+            f"from landing where landing._erased <> '' and {same}"
         )
 
 

@@ -6,6 +6,7 @@ made anew by whoever calls this.
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ from pipelines.privacy import erased_rows, erased_state, journal
 from pipelines.privacy.holdings import find_holdings
 from pipelines.privacy.journal import Journal
 from pipelines.privacy.person import Person, find_person, shared_values
+from pipelines.privacy.spellings import patterns
 from pipelines.privacy.tombstones import make_key, tombstones_of
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
@@ -89,6 +91,8 @@ def plan(settings: Settings, sources_file: SourcesFile, customers: Sequence[str]
         shares = _keep_rows(warehouse, rows)
         keys = frozenset(one.customer_key for one in person.records if one.customer_key)
         shared["customer_key"] = _others_keys(warehouse, person) & keys
+        for kind, some in _in_rows_of_others(warehouse, told).items():
+            shared[kind] = shared.get(kind, frozenset()) | some
         values = {
             kind: some - shared.get(kind, frozenset())
             for kind, some in (person.values | {"customer_key": keys}).items()
@@ -152,6 +156,33 @@ def _keep_rows(warehouse: duckdb.DuckDBPyConnection, rows: Path) -> list[Share]:
             "from erased_rows group by feed order by feed"
         ).fetchall()
     ]
+
+
+def _in_rows_of_others(warehouse: duckdb.DuckDBPyConnection, person: Person) -> dict[str, frozenset[str]]:
+    """Kind -> those of the person's values that stand as a name or contact in a row that is somebody else's.
+
+    A text that speaks of the person is none: what it says is to be found.
+    """
+    kinds = {kind: person.values[kind] for kind in ("name", "phone", "email", "address")}
+    found: dict[str, set[str]] = {kind: set() for kind in kinds}
+    for feed in feeds().values():
+        for column in feed.columns:
+            if column.holds not in ("name", "contact"):
+                continue
+            name = identifier(column.name)
+            for kind, pattern in patterns(kinds).items():
+                texts = warehouse.execute(
+                    f"select distinct nfc_normalize(raw.{name}) from {identifier('raw', feed.name)} as raw "
+                    f"anti join erased_rows on erased_rows.feed = {literal(feed.name)} "
+                    "and raw.batch_id = erased_rows.batch_id and raw.row_number = erased_rows.row_number "
+                    f"where regexp_matches(nfc_normalize(raw.{name}), $pattern)",
+                    {"pattern": pattern},
+                ).fetchall()
+                for value in kinds[kind] if texts else ():
+                    own = patterns({kind: [value]}).get(kind)
+                    if own and any(re.search(own, text) for (text,) in texts):
+                        found[kind].add(value)
+    return {kind: frozenset(some) for kind, some in found.items()}
 
 
 def _others_keys(warehouse: duckdb.DuckDBPyConnection, person: Person) -> frozenset[str]:
@@ -223,7 +254,8 @@ def _note(settings: Settings, begun: Journal) -> None:
         warehouse.execute("begin transaction")
         erased_state.note(warehouse, begun)
         warehouse.execute("commit")
-        export_state(warehouse, settings)
+        # A killed erasure may have taken rows out of the warehouse that the copies still have.
+        export_state(warehouse, settings, rewritten=erased_state.REWRITTEN)
 
 
 def _rewrite_archive(settings: Settings, sources_file: SourcesFile, begun: Journal) -> None:
