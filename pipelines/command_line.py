@@ -157,6 +157,11 @@ def _run_as_of(command: Writing, day: date, out: Path) -> None:
     edition = find_edition(settings, sources_file.company, day)
     with ProgressDisplay(errors) as show:
         remade = remake(settings, sources_file, edition, out, counted(show, STEPS))
+    if remade.erased:
+        console.print(
+            f"{remade.erased:,} persons were erased since: it excludes them, and their facts belong to nobody.",
+            soft_wrap=True,
+        )
     published = f"{edition.published_at:%Y-%m-%d %H:%M} UTC"
     console.print(f"{remade.path}  ({remade.tables} tables, as known when published at {published})", soft_wrap=True)
     if remade.content_hash == edition.content_hash:
@@ -167,7 +172,8 @@ def _run_as_of(command: Writing, day: date, out: Path) -> None:
         where = f"in {', '.join(remade.differing)}"
     console.print(
         f"Its content differs from what was published then (hash {remade.content_hash}, then {edition.content_hash}), "
-        f"{where}: mapping, rules or models have changed since.",
+        f"{where}: mapping, rules or models have changed since"
+        f"{', or persons were erased' if remade.erased else ''}.",
         soft_wrap=True,
     )
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from pipelines.privacy.search import Hit
 
 _UNTOUCHED = ("inbox", "truth")
-"""What others put into the home, or what tests compare with: it is listed, and theirs to change."""
+"""The folders of what sources deliver, and of what tests compare with: they are listed, and not touched."""
+
+_SHOWN_FILES = 20
 
 
 def erase(  # noqa: PLR0913 (each is an option of the command)
@@ -74,21 +76,23 @@ def erase(  # noqa: PLR0913 (each is an option of the command)
             planned = erasure.plan(settings, sources_file, _named(customers, source), show)
         with ProgressDisplay(errors) as show, _Watch(seconds, "search before"):
             show("search", "searching the home for the persons' values")
-            skip = [settings.separated, settings.scratch]
+            skip = [settings.separated, settings.scratch, *(settings.home / name for name in _UNTOUCHED)]
             before = search(settings, settings.home, planned.values, skip)
-        _show_plan(planned, before)
-        if not any(_is_ours(hit) for hit in before):
-            raise WarehouseError("nothing of the persons was found, so that nothing could be proved", "look at --help")
+        _show_plan(planned)
+        if not before:
+            raise WarehouseError(
+                "nothing of the persons was found, so that nothing could be proved",
+                "see with `crmdw identity show` whether these are the right customers",
+            )
         if not is_agreed:
             typer.confirm("Erase this for good?", abort=True)
-        erasure.begin(settings, planned, author, erased_date)
+        erasure.begin(settings, planned, author, erased_date, until.date() if until else None)
         with ProgressDisplay(errors) as show:
             seconds |= erasure.finish(settings, sources_file, show)
         with _Watch(seconds, "build and publish"):
             _publish(command, tags_to_publish(command.now))
         with ProgressDisplay(errors) as show, _Watch(seconds, "search after"):
             show("search", "searching the home again")
-            skip += [settings.home / name for name in _UNTOUCHED]
             after = search(settings, settings.home, planned.values, skip)
         _show_proof(before, after)
         _show_seconds(planned.persons, seconds)
@@ -130,15 +134,11 @@ def _publish(command: Writing, tags: dict[str, str]) -> None:
     except WarehouseError as error:
         raise type(error)(
             f"the persons are erased from archive and warehouse, but not from the published file: {error.cause}",
-            f"{error.remedy}; then `crmdw publish`, and look for them with `crmdw erase` no more",
+            f"{error.remedy}; then `crmdw publish` takes them out of it",
         ) from error
 
 
-def _is_ours(hit: Hit) -> bool:
-    return Path(hit.file).parts[0] not in _UNTOUCHED
-
-
-def _show_plan(planned: Plan, before: list[Hit]) -> None:
+def _show_plan(planned: Plan) -> None:
     records = sum(1 for record in planned.person.records if record.source_system)
     title = f"{planned.persons:,} customers, {records:,} records"
     table = Table(title=title, title_justify="left")
@@ -150,14 +150,20 @@ def _show_plan(planned: Plan, before: list[Hit]) -> None:
     console.print(table)
     for kind, count in planned.shared.items():
         console.print(f"{kind}: {count:,} values that others have too are not searched for", soft_wrap=True)
-    theirs = sorted({hit.file for hit in before if not _is_ours(hit)})
-    if theirs:
+    if planned.files:
         console.print(
-            f"Not touched, because a source or a test put them there: {len(theirs):,} files, such as "
-            f"{escape(theirs[0])}. A source that goes on sending the persons is to be mended there.",
+            f"Not touched, because a source put them there: {len(planned.files):,} files that brought these rows:",
             soft_wrap=True,
         )
-    console.print("The inbox and files outside the home, such as those of --out, are yours to clear.", soft_wrap=True)
+        for file in planned.files[:_SHOWN_FILES]:
+            console.print(f"  {file}", soft_wrap=True, markup=False)
+        if len(planned.files) > _SHOWN_FILES:
+            console.print(f"  and {len(planned.files) - _SHOWN_FILES:,} more")
+    console.print(
+        "These, the folder truth/ and files outside the home, such as those of --out, are yours to clear; a source that "
+        "goes on sending the persons is to be mended where it is.",
+        soft_wrap=True,
+    )
 
 
 def _show_proof(before: list[Hit], after: list[Hit]) -> None:
@@ -166,8 +172,7 @@ def _show_proof(before: list[Hit], after: list[Hit]) -> None:
     left: Counter[str] = Counter()
     for found, hits in ((counts, before), (left, after)):
         for hit in hits:
-            if _is_ours(hit):
-                found[Path(hit.file).parts[0]] += hit.count
+            found[Path(hit.file).parts[0]] += hit.count
     table = Table(title="The persons' values, searched for in every table and file", title_justify="left")
     for heading in ("place", "hits before", "hits after"):
         table.add_column(heading, justify="left" if heading == "place" else "right")

@@ -2,8 +2,8 @@
 
 In the archive a row keeps its number, and `_erased` tells what became of it. Empty: nothing of it is left, and it
 counts as blocked when its batch is read again. ERASED, alone or before a colon: it lost the person, in whose key's
-place this stands, and counts as before. What a row loses is every source column but those that fill columns about things; one that
-fills both, as a key put together with a customer's number, has a pseudonym instead.
+place this stands, and counts as before. What a row loses is every source column but those that fill columns about
+things; one that fills both, as a key put together with a customer's number, has a pseudonym instead.
 """
 
 import hashlib
@@ -232,7 +232,7 @@ def erase_raw(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> None:
 def erase_keys_of_things(
     warehouse: duckdb.DuckDBPyConnection, settings: Settings, sources_file: SourcesFile, feed: Feed
 ) -> None:
-    """Give the raw rows of `marks` the keys that the rewritten archive gives them, where the person's is part of one."""
+    """Give the raw rows of `marks` the keys that the archive gives them now, where the person's is part of one."""
     personal = personal_columns(feed)
     for source, files in archived_by_source(settings, sources_file, feed):
         _, mixed = lost_columns(source, [landed_name(name) for name in source.source_columns])
@@ -274,7 +274,7 @@ def _raw_values(feed: Feed, mark: str, system: str) -> Iterator[tuple[str, str]]
 
 
 def erase_quarantine(warehouse: duckdb.DuckDBPyConnection, settings: Settings, feed: Feed) -> None:
-    """Take from the quarantine what `marks` says; a row that lost its person has the record that the archive has now."""
+    """Take from the quarantine what `marks` says; a row that lost its person gets the record that is archived now."""
     held = "quarantine.rows.feed = marks.feed and quarantine.rows.batch_id = marks.batch_id "
     held += f"and quarantine.rows.row_number = marks.row_number and marks.feed = {literal(feed.name)}"
     warehouse.execute(f"delete from quarantine.rows using marks where {held} and marks.mark = ''")
@@ -294,7 +294,7 @@ def erase_quarantine(warehouse: duckdb.DuckDBPyConnection, settings: Settings, f
 
 
 def take_erased(gate: duckdb.DuckDBPyConnection, feed: Feed, table: str = "candidates") -> None:
-    """Have `table` of candidates say of erased rows of `landing` what the archive says: blocked, or without their person.
+    """Have candidates, in `table`, say of erased rows of `landing` what the archive says: blocked, or without a person.
 
     Needs the table `blocked`, to which blocked rows go.
     """

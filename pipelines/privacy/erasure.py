@@ -10,7 +10,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from pipelines.durable import synchronise
 from pipelines.errors import UsageError
 from pipelines.ledger import create_tables
 from pipelines.manifest import read_manifests
-from pipelines.privacy import erased_rows, erased_state, journal
+from pipelines.privacy import erased_rows, erased_state, journal, separation
 from pipelines.privacy.holdings import find_holdings
 from pipelines.privacy.journal import Journal
 from pipelines.privacy.person import Person, find_person, shared_values
@@ -52,10 +52,10 @@ class Share:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would go. `person` stands for all `persons`; `values` are what is theirs alone, by kind, to be searched for.
+    """What would go. `person` stands for all `persons`; `values` are what is theirs alone, by kind, to be found again.
 
-    `shared` counts, by kind, the values that others have too, and that a search could not tell apart. `rows` is the file
-    of the rows; it lies in the scratch folder.
+    `shared` counts, by kind, the values that others have too, and that a search could not tell apart. `files` are those
+    that brought the rows, where they still lie, and `rows` is the file of the rows' places, in the scratch folder.
     """
 
     person: Person
@@ -65,15 +65,15 @@ class Plan:
     shared: dict[str, int]
     own_names: frozenset[str]
     tombstones: list[tuple[str, str]]
+    files: list[Path]
     rows: Path
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def plan(settings: Settings, sources_file: SourcesFile, customers: Sequence[str], progress: Progress) -> Plan:
     """Find the customers, given as `system:number` or ids, and all that is kept of them. Changes nothing.
 
-    Makes the home's erasure key where there is none. Raises UsageError where a customer is not known, or the archive has
-    batches that the sources file no longer says how to read.
+    Makes the home's erasure key where there is none. Raises UsageError where a customer is not known, or the archive
+    has batches that the sources file no longer says how to read.
     """
     _require_sources(settings, sources_file)
     make_key(settings)
@@ -89,6 +89,7 @@ def plan(settings: Settings, sources_file: SourcesFile, customers: Sequence[str]
         holdings = find_holdings(warehouse, settings, sources_file, told)
         rows = settings.scratch / "erasing_rows.parquet"
         shares = _keep_rows(warehouse, rows)
+        files = _files(warehouse)
         keys = frozenset(one.customer_key for one in person.records if one.customer_key)
         shared["customer_key"] = _others_keys(warehouse, person) & keys
         for kind, some in _in_rows_of_others(warehouse, told).items():
@@ -99,7 +100,7 @@ def plan(settings: Settings, sources_file: SourcesFile, customers: Sequence[str]
         }
         tombstones = tombstones_of(warehouse, settings, person, shared["phone"])
     counts = {kind: len(some) for kind, some in shared.items() if some}
-    return Plan(person, len(found), shares, values, counts, holdings.own_names, tombstones, rows)
+    return Plan(person, len(found), shares, values, counts, holdings.own_names, tombstones, files, rows)
 
 
 def _require_sources(settings: Settings, sources_file: SourcesFile) -> None:
@@ -158,6 +159,14 @@ def _keep_rows(warehouse: duckdb.DuckDBPyConnection, rows: Path) -> list[Share]:
     ]
 
 
+def _files(warehouse: duckdb.DuckDBPyConnection) -> list[Path]:
+    """The files that brought the rows, where they still lie."""
+    rows = warehouse.execute(
+        "select distinct file from ledger.loads where batch_id in (select batch_id from erased_rows) order by all"
+    ).fetchall()
+    return [path for path in (Path(file) for (file,) in rows) if path.exists()]
+
+
 def _in_rows_of_others(warehouse: duckdb.DuckDBPyConnection, person: Person) -> dict[str, frozenset[str]]:
     """Kind -> those of the person's values that stand as a name or contact in a row that is somebody else's.
 
@@ -202,12 +211,17 @@ def begin(
     planned: Plan,
     author: Author,
     erased_date: date,
-    separated_file: str | None = None,
     destroy_date: date | None = None,
 ) -> Journal:
-    """Have the erasure begin; from now on it is finished by this process, or by the next command."""
+    """Have the erasure begin; from now on it is finished by this process, or by the next command.
+
+    With a `destroy_date` what raw and quarantine hold is moved to a file of its own, which ends on that day.
+    """
     with connected(settings, settings.warehouse, read_only=True) as warehouse:
         (last,) = warehouse.execute("select coalesce(max(erasure_number), 0) from state.erasures").fetchone() or (0,)
+    separated_file = separation.file_name(last + 1, destroy_date) if destroy_date else None
+    if separated_file:
+        separation.separate(settings, planned.rows, separated_file)
     begun = Journal(
         last + 1,
         "separate" if separated_file else "erase",

@@ -1,4 +1,4 @@
-"""What was erased, when and by whom, without anybody's data. Nothing remakes it, so it is kept and exported as decisions are."""
+"""What was erased, when and by whom, without anybody's data. Nothing remakes it, so it is exported as decisions are."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ create table if not exists state.erased_batches (
     archive_hash varchar
 );
 """
-"""Of an erased batch, `archive_hash` is that of its Parquet file as it was rewritten, and the rows are the archive's: those
-of which nothing is left, and those that lost the person. The counts of its arrival stay in ledger.loads."""
+"""Of an erased batch, `archive_hash` is that of its Parquet file as it was rewritten, and the rows are the archive's:
+those of which nothing is left, and those that lost the person. The counts of its arrival stay in ledger.loads."""
 
 EXPORTED = {
     "erasures": "erasure_number",
@@ -85,6 +85,6 @@ def erased(warehouse: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
 
 
 def is_there(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether some database of `connection` has these tables; one that an older version made gets them with its next run."""
+    """Whether a database of `connection` has these tables; one of an older version gets them with its next run."""
     there = "select 1 from duckdb_tables() where schema_name = 'state' and table_name = 'erased_batches'"
     return connection.execute(there).fetchone() is not None

@@ -1,7 +1,7 @@
 """The journal of an erasure that has begun: what a kill leaves undone, the next command of the home finishes by it.
 
-It names the person, and is gone when the erasure is done. The rows lie in a file beside it; the journal itself is written
-last, so that an erasure has begun, whole, or not at all.
+It names the person, and is gone when the erasure is done. The rows lie in a file beside it; the journal itself is
+written last, so that an erasure has begun, whole, or not at all.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from pipelines.settings import Settings
 class Journal:
     """An erasure that has begun.
 
-    `person` stands for all persons that are erased together, `own_names` are names that nobody else has. `tombstones` are
-    (kind, hash); of the person's keys nothing but `salt` makes the pseudonyms that keep rows apart. Of a separation,
-    `separated_file` is the name of its file and `destroy_date` the day it ends.
+    `person` stands for all persons that are erased together, `own_names` are names that nobody else has. `tombstones`
+    are (kind, hash). `salt` goes into the pseudonyms that keep rows apart, and is gone with the journal. Of a
+    separation, `separated_file` is the name of its file and `destroy_date` the day it ends.
     """
 
     erasure_number: int

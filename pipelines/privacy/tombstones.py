@@ -1,8 +1,8 @@
 """Tombstones: what keeps a person who was erased from coming back with an old file.
 
 A tombstone is HMAC-SHA256 (RFC 2104), its first 128 bits, of a key of the person under the home's erasure key: nobody
-without that key can tell of whom it is. It blocks records that are not younger than the erasure; a younger one is a later
-relationship, and starts a customer of its own.
+without that key can tell of whom it is. It blocks records that are not younger than the erasure; a younger one is a
+later relationship, and starts a customer of its own.
 """
 
 import secrets
@@ -83,7 +83,7 @@ def tombstones_of(
     told = [
         "select 'record' as kind, unnest($record_ids) as text",
         *(f"select {literal(kind)}, {text} {theirs}" for kind, text in _ties_of_register()),
-        f"select 'phone', plain_phone(phone) {theirs} and plain_phone(phone) not in (select unnest($shared::varchar[]))",
+        f"select 'phone', plain_phone(phone) {theirs} and plain_phone(phone) not in (select unnest($shared))",
         f"select 'named', {folded('customer_name')} || '|' || {folded('address')} {theirs}",
         "select 'key', ''",
     ]
@@ -98,7 +98,7 @@ def tombstones_of(
         """,
         {
             "record_ids": person.record_ids,
-            "shared": sorted(shared_phones),
+            "shared": sorted(shared_phones) or [""],
             "inner_key": inner_key,
             "outer_key": outer_key,
         },
@@ -135,7 +135,7 @@ def _ties(feed: Feed) -> Iterator[tuple[str, str]]:
 
 
 def copy_tombstones(gate: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
-    """Create `tombstones` (kind, hash, erased_date) beside what is gated, and the empty `blocked` (batch_id, row_number).
+    """Create `tombstones` (kind, hash, erased_date) and an empty `blocked` (batch_id, row_number) for the gate.
 
     Tells whether there are any tombstones. Raises UsageError where there are, and their key is missing.
     """

@@ -21,13 +21,14 @@ from pipelines.load import Reload
 from pipelines.privacy import erased_rows, erased_state, erasure, journal
 from pipelines.privacy.interrupted import JOURNAL, finish_interrupted
 from pipelines.privacy.search import search
+from pipelines.privacy.separation import destroy_ended
 from pipelines.rebuild import rebuild
 
 ERASED_DATE = date(2024, 6, 30)
 AUTHOR = Author("officer", datetime(2024, 6, 30, 9), "request 4711")
 FIGURES = {
     "branch__contracts": "count(*)",
-    "branch__contract_holders": "count(distinct (contract_key, customer_system, customer_key, holder_role, valid_from))",
+    "branch__contract_holders": "count(distinct (contract_key, customer_key, holder_role, valid_from))",
     "branch__transactions": "(count(*), sum(amount))",
     "call_center__calls": "count(*)",
     "consent__refusals": "count(distinct (refusal_list, phone, checked_date))",
@@ -113,6 +114,7 @@ def before(person_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
             """
         )
         export_state(warehouse, settings)
+    home.load("dm__mailings", reload=Reload())
     settings.versions.mkdir(parents=True)
     shutil.copy(settings.warehouse, settings.versions / "crm-20240101T000000-00000000.duckdb")
     return home
@@ -328,3 +330,20 @@ def test_the_proof_sees_what_a_step_leaves(new, monkeypatch, leak):
     monkeypatch.setattr(module, name, nothing)
     found = erase(new)
     assert hits(new, found) != set()
+
+
+def test_a_separated_person_lies_in_one_locked_file_until_its_day(new):
+    found = planned(new)
+    erasure.begin(new.settings, found, AUTHOR, ERASED_DATE, date(2029, 12, 31))
+    erasure.finish(new.settings, new.sources_file(), quiet)
+    (file,) = new.settings.separated.iterdir()
+    assert file.name == "erasure-1-until-2029-12-31.duckdb"
+    assert file.stat().st_mode & 0o777 == 0o400
+    with connected(new.settings, file, read_only=True) as separated:
+        names = separated.execute("select distinct customer_name from raw.branch__customers order by all").fetchall()
+    assert names == [("하 늘별",), ("하늘별",)]
+    # The person is in that file, and nowhere else.
+    assert hits(new, found) == {"separated"}
+    assert destroy_ended(new.settings, date(2029, 12, 30)) == []
+    assert destroy_ended(new.settings, date(2029, 12, 31)) == [file]
+    assert hits(new, found) == set()
