@@ -160,8 +160,8 @@ def _show_plan(planned: Plan) -> None:
         if len(planned.files) > _SHOWN_FILES:
             console.print(f"  and {len(planned.files) - _SHOWN_FILES:,} more")
     console.print(
-        "These, the folder truth/ and files outside the home, such as those of --out, are yours to clear; a source that "
-        "goes on sending the persons is to be mended where it is.",
+        "These, the folder truth/ and files outside the home, such as those of --out, are yours to clear; a source "
+        "that goes on sending the persons is to be mended where it is.",
         soft_wrap=True,
     )
 
