@@ -21,7 +21,7 @@ SUITE = audit_suite(
         "date '1900-01-01')",
     ),
     table_where(
-        "the unknown and the not applicable member are there",
-        "select 1 as missing where (select count(*) from {batch} where customer_id in ('-1', '-2')) <> 2",
+        "the unknown, the not applicable and the erased member are there",
+        "select 1 as missing where (select count(*) from {batch} where customer_id in ('-1', '-2', '-3')) <> 3",
     ),
 )

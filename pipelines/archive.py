@@ -10,9 +10,11 @@ from pathlib import Path
 import duckdb
 
 from pipelines.connections import identifier, literal
+from pipelines.errors import UsageError
+from pipelines.manifest import Manifest
 from pipelines.settings import Settings
-from pipelines.sources.configuration import Source
-from pipelines.sources.deliveries import Delivery
+from pipelines.sources.configuration import Source, SourcesFile
+from pipelines.sources.deliveries import Delivery, source_of
 from pipelines.sources.json_lines_landing import with_paths
 from pipelines.sources.landing_table import Landed, create_empty_landing, landed_name
 from pipelines.sources.parquet_landing import parquet_schema
@@ -28,11 +30,11 @@ def store_landing(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str
     target = settings.archive / feed
     target.mkdir(parents=True, exist_ok=True)
     for folder in sorted(staging.glob("batch_id=*")):
-        _put(folder, target / folder.name)
+        put_batch(folder, target / folder.name)
     shutil.rmtree(staging, ignore_errors=True)
 
 
-def _put(folder: Path, place: Path) -> None:
+def put_batch(folder: Path, place: Path) -> None:
     """Move a batch's new folder into its place; what recover_archive finds at any instant between is one of the two."""
     if place.exists():
         aside = place.with_name(_ASIDE + place.name)
@@ -55,6 +57,33 @@ def recover_archive(settings: Settings, feed: str) -> None:
             shutil.rmtree(aside)
         else:
             aside.rename(place)
+
+
+def archived_delivery(sources_file: SourcesFile, manifest: Manifest) -> Delivery:
+    """A batch as a delivery that is read from the archive.
+
+    Raises UsageError where the sources file no longer says how it is read.
+    """
+    source = source_of(sources_file, manifest.feed, manifest.source_system, Path(manifest.file))
+    if source is None:
+        raise UsageError(
+            f"the archive holds {manifest.feed} from {manifest.source_system}, such as {manifest.file}, and the "
+            "sources file has no entry for it",
+            "put the entry back; with `until` it expects nothing more",
+        )
+    return Delivery(
+        source,
+        Path(manifest.file),
+        manifest.delivery_date,
+        manifest.part,
+        manifest.size,
+        manifest.modified_nanoseconds,
+        manifest.file_hash,
+        is_archived=True,
+        fault=manifest.fault,
+        source_columns=manifest.source_columns,
+        values_masked=manifest.values_masked,
+    )
 
 
 def land_from_archive(

@@ -27,6 +27,7 @@ from pipelines.identity.spellings import note_spellings
 from pipelines.ledger import create_tables, current_loads
 from pipelines.ledger_writing import write_completeness
 from pipelines.manifest import read_manifests
+from pipelines.privacy.erasure_ledger import erasures
 from pipelines.publish import audit_candidate, build_candidate, candidate_file, version_file
 from pipelines.rebuild import load_archived
 from pipelines.settings import Settings
@@ -62,13 +63,14 @@ class Remade:
     """A file made again: its path, number of tables and content hash.
 
     `differing` names the tables that are not as they were published; None where that is not known, because the
-    version of then is no longer kept.
+    version of then is no longer kept. `erased` counts the persons that were erased since then, and are not in it.
     """
 
     path: Path
     tables: int
     content_hash: str
     differing: list[str] | None
+    erased: int = 0
 
 
 def find_edition(settings: Settings, company: Company, day: date) -> Edition:
@@ -124,7 +126,9 @@ def remake(
         if faults := [f"{verdict.name}: {fault}" for verdict in audit_candidate(aside) for fault in verdict.faults]:
             raise AuditError("the audit refused the file:\n  " + "\n  ".join(faults), "mend what is named above")
         progress("write", "comparing it with what was published")
-        remade = compared(settings, candidate_file(aside), edition, out)
+        remade = replace(
+            compared(settings, candidate_file(aside), edition, out), erased=_erased_since(settings, edition)
+        )
         _put(candidate_file(aside), out)
         return remade
     finally:
@@ -172,6 +176,11 @@ def compared(settings: Settings, candidate: Path, edition: Edition, out: Path) -
                 now = _hashes(connection, "candidate")
                 differing = sorted(table for table in then | now if then.get(table) != now.get(table))
     return Remade(out, len(tables), found, differing)
+
+
+def _erased_since(settings: Settings, edition: Edition) -> int:
+    with connected(settings, settings.warehouse, read_only=True) as warehouse:
+        return sum(one.persons for one in erasures(warehouse) if one.decided_at > edition.published_at)
 
 
 def _hashes(connection: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, str]:

@@ -37,6 +37,7 @@ from pipelines.ledger import conservation, create_tables, current_loads
 from pipelines.ledger_writing import write_completeness
 from pipelines.load import load_feed
 from pipelines.manifest import require_warehouse
+from pipelines.privacy.interrupted import finish_interrupted
 from pipelines.progress import report
 from pipelines.publish import audit_candidate, audited_tables, build_candidate, publish_candidate
 from pipelines.quality.freshness import freshness
@@ -85,6 +86,7 @@ def deliveries_asset(settings: Settings) -> AssetsDefinition:
     )
     def deliveries(context: AssetExecutionContext, home: Home) -> MaterializeResult:
         require_warehouse(home.settings)
+        finish_interrupted(home.settings)
         with connected(home.settings, home.settings.warehouse) as warehouse:
             create_tables(warehouse)
             export_state(warehouse, home.settings)

@@ -15,6 +15,8 @@ from rich.markup import escape
 
 from pipelines.errors import UsageError
 from pipelines.lock import writing
+from pipelines.privacy.interrupted import finish_interrupted
+from pipelines.privacy.separation import destroy_ended
 from pipelines.progress_display import ProgressDisplay, counted
 from pipelines.settings import Settings
 
@@ -87,4 +89,8 @@ def writing_command(name: str, wait: float, today: datetime | None = None) -> It
     settings = Settings.from_environment()
     started = time.monotonic()
     with writing(settings, f"crmdw {name}", wait):
-        yield Writing(settings, instant_of(settings, today), started)
+        finish_interrupted(settings)
+        now = instant_of(settings, today)
+        for file in destroy_ended(settings, now.date()):
+            console.print(f"{file.name}: its day has come, and it is destroyed", soft_wrap=True)
+        yield Writing(settings, now, started)

@@ -19,6 +19,7 @@ from pipelines.consent.command import app as consent
 from pipelines.errors import EXIT_CODE_MEANINGS, LockedError, UsageError, WarehouseError
 from pipelines.identity.command import app as identity
 from pipelines.privacy import command as privacy
+from pipelines.privacy import erase_command
 from pipelines.progress_display import ProgressDisplay, counted
 from pipelines.quality.command import app as quality
 from pipelines.settings import Settings
@@ -44,6 +45,12 @@ app.command(epilog="Example: [cyan]crmdw retract branch__transactions 2024-01-15
 )
 app.command(epilog="Example: [cyan]crmdw rebuild --yes[/cyan]")(repair_commands.rebuild)
 app.command(epilog="Example: [cyan]crmdw prune --days 30 --apply[/cyan]")(privacy.prune)
+app.command(
+    epilog="Example: [cyan]crmdw erase branch:00001007 --reason 'request 4711'[/cyan]\n\n"
+    "Many: [cyan]crmdw erase --from customers.txt --reason 'requests of May' --yes[/cyan]\n\n"
+    "Kept apart by law: [cyan]crmdw erase branch:00001007 --mode separate --until 2029-12-31 --reason 'tax'[/cyan]\n\n"
+    "What was erased: [cyan]crmdw erase list[/cyan]"
+)(erase_command.erase)
 
 
 @app.callback()
@@ -62,10 +69,12 @@ def options(
 def init() -> None:
     """Make the home folder, an annotated sources file to fill in, and Dagster's and dbt's own files."""
     from pipelines.home import prepare, write_sources_template  # noqa: PLC0415
+    from pipelines.privacy.tombstones import make_key  # noqa: PLC0415
     from pipelines.summary import command  # noqa: PLC0415
 
     settings = Settings.from_environment()
     written = write_sources_template(settings)
+    make_key(settings)
     prepare(settings)
     console.print(f"Home: {settings.home}", soft_wrap=True)
     if written:
@@ -153,6 +162,11 @@ def _run_as_of(command: Writing, day: date, out: Path) -> None:
     edition = find_edition(settings, sources_file.company, day)
     with ProgressDisplay(errors) as show:
         remade = remake(settings, sources_file, edition, out, counted(show, STEPS))
+    if remade.erased:
+        console.print(
+            f"{remade.erased:,} persons were erased since: it excludes them, and their facts belong to nobody.",
+            soft_wrap=True,
+        )
     published = f"{edition.published_at:%Y-%m-%d %H:%M} UTC"
     console.print(f"{remade.path}  ({remade.tables} tables, as known when published at {published})", soft_wrap=True)
     if remade.content_hash == edition.content_hash:
@@ -163,7 +177,8 @@ def _run_as_of(command: Writing, day: date, out: Path) -> None:
         where = f"in {', '.join(remade.differing)}"
     console.print(
         f"Its content differs from what was published then (hash {remade.content_hash}, then {edition.content_hash}), "
-        f"{where}: mapping, rules or models have changed since.",
+        f"{where}: mapping, rules or models have changed since"
+        f"{', or persons were erased' if remade.erased else ''}.",
         soft_wrap=True,
     )
 

@@ -61,7 +61,8 @@ class Belonging(_Strict):
 
     `customer` is the column that numbers customers themselves. The others speak of rows that name no customer: `phone`
     and `named` (a name and an address that both have to be right) are columns, `through` maps a key to the feed whose
-    row of that key the person has to have. `nobody` is the reason why no row belongs to a customer.
+    row of that key the person has to have. `nobody` is the reason why no row belongs to a customer. `dated` is the
+    column that tells a record's day, without which it is that of its delivery: a tombstone blocks what is not younger.
     """
 
     customer: str | None = None
@@ -69,6 +70,7 @@ class Belonging(_Strict):
     named: dict[Literal["name", "address"], str] | None = Field(default=None, min_length=2)
     through: dict[str, str] = {}
     nobody: str | None = Field(default=None, min_length=1)
+    dated: str | None = None
 
 
 class Column(_Strict):

@@ -4,6 +4,7 @@ The table is append-only: a later decision takes an earlier one's place and leav
 file a copy lies in `<home>/state/`, written before each run and after each decision.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from pipelines.connections import identifier, literal
 from pipelines.durable import synchronise
 from pipelines.errors import WarehouseError
 from pipelines.identity import ledger as identity
-from pipelines.privacy import access_log
+from pipelines.privacy import access_log, erasure_ledger
 from pipelines.settings import Settings
 
 TABLES = """
@@ -38,7 +39,10 @@ came with, by the names of landing's columns; `held_for` is why the row was held
 _EXPORTED = {
     "decisions": ("state", "decision_number"),
     "publications": ("ledger", "published_at"),
-    **{table: ("state", order) for table, order in (identity.EXPORTED | access_log.EXPORTED).items()},
+    **{
+        table: ("state", order)
+        for table, order in (identity.EXPORTED | access_log.EXPORTED | erasure_ledger.EXPORTED).items()
+    },
 }
 """Table -> its schema, and the columns by which it grows."""
 
@@ -83,10 +87,11 @@ def in_force(catalog: str = "") -> str:
     )
 
 
-def export_state(warehouse: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+def export_state(warehouse: duckdb.DuckDBPyConnection, settings: Settings, rewritten: Collection[str] = ()) -> None:
     """Copy the decisions and the publications out of the warehouse, each file replaced whole.
 
-    Raises WarehouseError where a copy knows more than the warehouse does: then the warehouse is not the one it was.
+    The tables `rewritten` are copied whatever the copies hold, because an erasure took something out of them. Raises
+    WarehouseError where a copy knows more than the warehouse does: then the warehouse is not the one it was.
     """
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     tables = warehouse.execute("select schema_name, table_name from duckdb_tables()").fetchall()
@@ -96,12 +101,12 @@ def export_state(warehouse: duckdb.DuckDBPyConnection, settings: Settings) -> No
             continue  # a warehouse from before there was such a table
         rows = _count(warehouse, identifier(schema, table))
         copied = _count(warehouse, f"read_parquet({literal(copy)})") if copy.exists() else 0
-        if copied > rows:
+        if copied > rows and table not in rewritten:
             raise WarehouseError(
                 f"{copy} holds {copied} {table}, and {settings.warehouse} only {rows}",
                 "run `crmdw rebuild`, which makes the warehouse anew with them",
             )
-        if copied == rows and copy.exists():
+        if copied == rows and copy.exists() and table not in rewritten:
             continue
         written = copy.with_name(copy.name + ".new")
         written.unlink(missing_ok=True)

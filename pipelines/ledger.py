@@ -16,7 +16,7 @@ from pipelines.connections import identifier
 from pipelines.contracts import feeds
 from pipelines.errors import WarehouseError
 from pipelines.identity import ledger as identity
-from pipelines.privacy import access_log
+from pipelines.privacy import access_log, erasure_ledger
 
 COUNTS = ("read", "loaded", "quarantined", "duplicate", "unchanged", "blocked")
 """Conservation: the first is the sum of the others, in every batch; the table itself refuses anything else."""
@@ -162,12 +162,14 @@ class Known:
     """What the ledger knows: the lines in force by number, and the files that were read.
 
     `files` maps (feed, system, path) to (size, modification time in nanoseconds, batch); `retracted` are the batches
-    that were withdrawn on purpose.
+    that were withdrawn on purpose, `erased` those that are read from the archive
+    alone, because persons were erased of it.
     """
 
     loads: list[Load] = field(default_factory=list)
     files: dict[tuple[str, str, str], tuple[int, int, str]] = field(default_factory=dict)
     retracted: frozenset[str] = frozenset()
+    erased: frozenset[str] = frozenset()
 
 
 def create_tables(warehouse: duckdb.DuckDBPyConnection) -> None:
@@ -201,7 +203,7 @@ def _definitions() -> str:
     for feed in feeds().values():
         columns = ", ".join(f"{identifier(name)} {data_type}" for name, data_type in feed.raw_columns().items())
         raw.append(f"create table if not exists {identifier('raw', feed.name)} ({columns});")
-    return _TABLES + decisions.TABLES + identity.TABLES + access_log.TABLES + "\n".join(raw)
+    return _TABLES + decisions.TABLES + identity.TABLES + access_log.TABLES + erasure_ledger.TABLES + "\n".join(raw)
 
 
 @cache
@@ -266,6 +268,7 @@ def known(warehouse: duckdb.DuckDBPyConnection, feed: str | None = None) -> Know
         current_loads(warehouse, feed),
         {tuple(row[:3]): tuple(row[3:]) for row in rows},
         frozenset(batch_id for (batch_id,) in retracted),
+        erasure_ledger.erased_batches(warehouse),
     )
 
 
@@ -288,7 +291,7 @@ def state_hash(
     """
     lines = "select load_number, is_stale from ledger.loads where is_current order by all"
     numbers = warehouse.execute(lines).fetchall()
-    decided = (numbers, company, sorted(shortfalls), *identity.decided(warehouse))
+    decided = (numbers, company, sorted(shortfalls), *identity.decided(warehouse), *erasure_ledger.erased(warehouse))
     return hashlib.md5(repr(decided).encode()).hexdigest()
 
 

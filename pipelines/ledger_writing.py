@@ -65,6 +65,8 @@ def _write_loads(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str) 
                 delivery_date between (select min(delivery_date) from gate.batches)
                 and (select max(delivery_date) from gate.batches)
             group by batch_id
+        ), blocked as (
+            select batch_id, count(*) as rows_blocked from gate.blocked group by batch_id
         )
         select
             (select coalesce(max(load_number), 0) from ledger.loads)
@@ -84,7 +86,7 @@ def _write_loads(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str) 
             coalesce(aside.rows_quarantined, 0) as rows_quarantined,
             coalesce(aside.rows_duplicate, 0) as rows_duplicate,
             coalesce(aside.rows_unchanged, 0) as rows_unchanged,
-            0 as rows_blocked,
+            coalesce(blocked.rows_blocked, 0) as rows_blocked,
             coalesce(aside.rows_fixed, 0) as rows_fixed,
             batches.values_masked,
             if(reasons.batch_id is null, 'loaded', 'refused') as verdict,
@@ -97,6 +99,7 @@ def _write_loads(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str) 
         from gate.batches as batches
         left join aside on batches.batch_id = aside.batch_id
         left join written on batches.batch_id = written.batch_id
+        left join blocked on batches.batch_id = blocked.batch_id
         left join gate.reasons as reasons on batches.batch_id = reasons.batch_id
         """,
         {"feed": feed.name, "run_id": run_id, "loaded_at": datetime.now(UTC).replace(tzinfo=None)},

@@ -16,12 +16,13 @@ from types import ModuleType
 
 import duckdb
 
-from pipelines.archive import recover_archive
+from pipelines.archive import archived_delivery, recover_archive
 from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
 from pipelines.errors import DatabaseError
 from pipelines.gate.candidates import gather_candidates
 from pipelines.ledger import Known, Load, known
+from pipelines.manifest import read_manifest
 from pipelines.raw import LoadResult, remember_files, write_gated
 from pipelines.settings import Settings
 from pipelines.shortage import telling_shortage
@@ -67,7 +68,7 @@ def load_feed(
     if arrivals.touched:
         with connected(settings, settings.warehouse) as warehouse:
             remember_files(warehouse, arrivals.touched)
-    deliveries = _work(ledger, arrivals, sources_file, feed, reload)
+    deliveries = _work(settings, ledger, arrivals, sources_file, feed, reload)
     try:
         result = load_deliveries(settings, sources_file, feed, deliveries, run_id, progress)
         return replace(result, refused=arrivals.unreadable + result.refused)
@@ -86,7 +87,7 @@ def load_stale(
     """Load again, from the archive, what a decision or another load has made stale; no source is looked at."""
     with connected(settings, settings.warehouse, read_only=True) as warehouse:
         ledger = known(warehouse)
-    deliveries = _work(ledger, Arrivals(), sources_file, feeds()[feed_name], None)
+    deliveries = _work(settings, ledger, Arrivals(), sources_file, feeds()[feed_name], None)
     return load_deliveries(settings, sources_file, feeds()[feed_name], deliveries, run_id, progress)
 
 
@@ -142,10 +143,15 @@ def _gate(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _work(
-    ledger: Known, arrivals: Arrivals, sources_file: SourcesFile, feed: Feed, reload: Reload | None
+    settings: Settings,
+    ledger: Known,
+    arrivals: Arrivals,
+    sources_file: SourcesFile,
+    feed: Feed,
+    reload: Reload | None,
 ) -> list[Delivery]:
     """What is to be loaded, in order: what arrived, and what depends on it and is read again from the archive."""
-    deliveries = {delivery.slot: delivery for delivery in arrivals.to_load}
+    deliveries = {delivery.slot: _as_erased(settings, sources_file, ledger, delivery) for delivery in arrivals.to_load}
     own = [load for load in ledger.loads if load.feed == feed.name]
     again = [*_with_stale_look_ups(ledger, sources_file, feed), *(load for load in own if load.is_stale)]
     if reload:
@@ -161,6 +167,13 @@ def _work(
     for delivery in archived_deliveries(ledger, sources_file, in_question):
         deliveries.setdefault(delivery.slot, delivery)
     return sorted(deliveries.values(), key=lambda d: (d.delivery_date, d.source.source_system, d.part))
+
+
+def _as_erased(settings: Settings, sources_file: SourcesFile, ledger: Known, delivery: Delivery) -> Delivery:
+    """`delivery`, read from the archive where persons were erased of its batch: its source file may still have them."""
+    if delivery.batch_id not in ledger.erased:
+        return delivery
+    return archived_delivery(sources_file, read_manifest(settings, delivery.source.feed, delivery.batch_id))
 
 
 def _with_stale_look_ups(ledger: Known, sources_file: SourcesFile, feed: Feed) -> list[Load]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.archive import recover_archive
+from pipelines.archive import archived_delivery, recover_archive
 from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.decisions import export_state, import_state
@@ -27,7 +27,7 @@ from pipelines.raw import remember_files
 from pipelines.repair import withdraw
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
-from pipelines.sources.deliveries import Delivery, source_of
+from pipelines.sources.deliveries import Delivery
 
 _LINES = """
 select distinct on (loads.batch_id)
@@ -90,33 +90,6 @@ def load_archived(
             # Of a path that brought several contents, the last one is the one that lies there.
             remember_files(warehouse, list({str(one.path): one for one in of_feed}.values()))
         load_stale(settings, sources_file, feed, run_id, partial(progress, feed))
-
-
-def archived_delivery(sources_file: SourcesFile, manifest: Manifest) -> Delivery:
-    """A batch as a delivery that is read from the archive.
-
-    Raises UsageError where the sources file no longer says how it is read.
-    """
-    source = source_of(sources_file, manifest.feed, manifest.source_system, Path(manifest.file))
-    if source is None:
-        raise UsageError(
-            f"the archive holds {manifest.feed} from {manifest.source_system}, such as {manifest.file}, and the "
-            "sources file has no entry for it",
-            "put the entry back; with `until` it expects nothing more",
-        )
-    return Delivery(
-        source,
-        Path(manifest.file),
-        manifest.delivery_date,
-        manifest.part,
-        manifest.size,
-        manifest.modified_nanoseconds,
-        manifest.file_hash,
-        is_archived=True,
-        fault=manifest.fault,
-        source_columns=manifest.source_columns,
-        values_masked=manifest.values_masked,
-    )
 
 
 def drop_old(settings: Settings) -> None:

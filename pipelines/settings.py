@@ -84,6 +84,14 @@ class Settings:
         return self.home / "scratch"
 
     @cached_property
+    def separated(self) -> Path:
+        return self.home / "separated"
+
+    @cached_property
+    def erasure_key_file(self) -> Path:
+        return self.home / "erasure.key"
+
+    @cached_property
     def dagster_home(self) -> Path:
         return self.home / "dagster"
 
@@ -120,6 +128,21 @@ def hash_key() -> str | None:
         raise UsageError(
             f"CRMDW_HASH_KEY has {len(key)} characters, which can be guessed; it needs {_SHORTEST_HASH_KEY}",
             f"set it to the secret that earlier loads used; make a first one with {NEW_HASH_KEY}",
+        )
+    return key
+
+
+def erasure_key(settings: Settings) -> str | None:
+    """The secret of a home's tombstones: CRMDW_ERASURE_KEY, else what the home's own file holds; None without either.
+
+    Raises UsageError, which does not show it, where it is too short to be one.
+    """
+    file = settings.erasure_key_file
+    key = secret("CRMDW_ERASURE_KEY") or (file.read_text(encoding="utf-8").strip() if file.exists() else None)
+    if key is not None and len(key) < _SHORTEST_HASH_KEY:
+        raise UsageError(
+            f"the erasure key has {len(key)} characters, which can be guessed; it needs {_SHORTEST_HASH_KEY}",
+            f"put the key back with which persons were erased: {file}, or CRMDW_ERASURE_KEY",
         )
     return key
 

@@ -17,3 +17,12 @@
 {% macro reference_key(system, key) -%}
     case when {{ key }} is not null then {{ surrogate_key([system, key]) }} end
 {%- endmacro %}
+
+
+{# The same for a customer, of whom an erasure may have left -3, alone or before a colon, in the place of the key. #}
+{% macro customer_reference_key(system, key) -%}
+    case
+        when {{ key }} = '-3' or {{ key }} like '-3:%' then '-3'
+        when {{ key }} is not null then {{ surrogate_key([system, key]) }}
+    end
+{%- endmacro %}

@@ -16,6 +16,6 @@ select
 from transactions
 cross join company
 where
-    transactions.customer_id not in ('-1', '-2')
+    transactions.customer_id not in ('-1', '-2', '-3')
     and transactions.amount_role in ('sale', 'refund')
     and transactions.currency <> company.currency

@@ -23,7 +23,7 @@ facts as (
     from transactions
     cross join company
     where
-        transactions.customer_id not in ('-1', '-2')
+        transactions.customer_id not in ('-1', '-2', '-3')
         and transactions.amount_role in ('sale', 'refund')
         and transactions.currency = company.currency
         and transactions.transaction_date <= company.complete_date

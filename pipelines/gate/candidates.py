@@ -14,6 +14,8 @@ from pipelines.archive import archived_files, land_from_archive, store_landing
 from pipelines.connections import identifier, insert_rows
 from pipelines.contracts import SNAPSHOT_COLUMNS, SYSTEM_COLUMNS, Feed
 from pipelines.gate.decided import copy_decisions, map_fixed, put_decided
+from pipelines.privacy.erased_rows import empty_blocked, take_erased
+from pipelines.privacy.tombstones import block_erased, copy_tombstones
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Company
 from pipelines.sources.deliveries import Delivery, reading_hash
@@ -43,6 +45,7 @@ def gather_candidates(
     gate.execute("create table sensitive_hits (batch_id varchar, column_name varchar, hits bigint)")
     create_candidates(gate, feed)
     is_decided = copy_decisions(gate, settings, feed)
+    has_tombstones = copy_tombstones(gate, settings)
     gathered: list[Delivery] = []
     # Grouped by identity: sources hold dictionaries and cannot be hashed.
     alike = {
@@ -52,14 +55,18 @@ def gather_candidates(
     order = sorted(deliveries, key=lambda delivery: alike[delivery.batch_id])
     for _, group in groupby(order, key=lambda delivery: alike[delivery.batch_id]):
         for portion in _portions(group):
-            gathered += _gather_portion(gate, settings, feed, portion, company, is_decided)
+            gathered += _gather_portion(gate, settings, feed, portion, company, is_decided, has_tombstones)
     gate.execute("drop table if exists landing")
     mark_repeated(gate, feed)
     gate.execute(
         """
         alter table numbered add column decision varchar;
         update batches set rows_read = counted.rows_read
-        from (select batch_id, count(*) as rows_read from numbered group by batch_id) as counted
+        from (
+            select batch_id, count(*) as rows_read
+            from (select batch_id from numbered union all select batch_id from blocked)
+            group by batch_id
+        ) as counted
         where batches.batch_id = counted.batch_id;
         """
     )
@@ -78,6 +85,7 @@ def _gather_portion(
     portion: list[Delivery],
     company: Company,
     is_decided: bool,
+    has_tombstones: bool,
 ) -> list[Delivery]:
     """Add to `batches` and `candidates` some deliveries of one source that can stand in one table."""
     source = portion[0].source
@@ -96,7 +104,6 @@ def _gather_portion(
         masked = mask_landing(gate, source, kinds)
         if kept := archived_files(settings, feed.name, [one.keeps for one in together if one.keeps]):
             keep_delivered_rows(gate, source, together, kept)
-        store_landing(gate, settings, feed.name)
     record_hits(gate, source, kinds)
     insert_rows(
         gate,
@@ -115,8 +122,14 @@ def _gather_portion(
         ],
     )
     map_landing(gate, source, company, settings, may_be_undecodable=landed.may_be_undecodable)
+    take_erased(gate, feed)
+    if has_tombstones and block_erased(gate, settings, feed, [one.batch_id for one in together], company):
+        empty_blocked(gate)
+    if not portion[0].is_archived:
+        store_landing(gate, settings, feed.name)
     if is_decided:
         map_fixed(gate, source, company, settings)
+        take_erased(gate, feed, "fixed")
     return together
 
 

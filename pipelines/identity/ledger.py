@@ -155,8 +155,11 @@ with founders as (
     left join subset_records as records on owners.customer_id = records.record_id
     group by owners.cluster_id
 )
-select founders.cluster_id, coalesce(oldest.customer_id, founders.record_id) as customer_id
+select
+    founders.cluster_id,
+    coalesce(oldest.customer_id, returned.customer_id, founders.record_id) as customer_id,
 from founders
+left join returned using (record_id)
 left join oldest using (cluster_id)
 """
 
@@ -230,9 +233,10 @@ left join evidence using (customer_id, other_customer_id)
 def assign_customers(connection: duckdb.DuckDBPyConnection) -> None:
     """Create `assigned` (record_id, customer_id, rule, before) and `events`, what changed among known customers.
 
-    Needs `clusters` (record_id, cluster_id), `subset_records` and `subset_edges` of the same records, and the warehouse
-    attached. The customer that was there first survives a merge; what leaves a customer is named after the first of
-    its records, by (first delivery, system, number).
+    Needs `clusters` (record_id, cluster_id), `subset_records` and `subset_edges` of the same records, `returned`
+    (record_id, customer_id), whose own ids are not to be had again, and the warehouse attached. The customer that was
+    there first survives a merge; what leaves a customer is named after the first of its records, by (first delivery,
+    system, number).
     """
     connection.execute(
         f"""

@@ -15,7 +15,7 @@ RECORD_ID = surrogate_key("source_system", "customer_key")
 """The key of a record of raw.branch__customers."""
 
 # A business registration number that fails its check was mistyped, and another firm may have it.
-_PERSON_KEY = """
+PERSON_KEY = """
     case
         when regexp_full_match(trim(person_key), '[0-9-]+') and length(replace(trim(person_key), '-', '')) = 10
             then plain_business_number(person_key)
@@ -66,7 +66,7 @@ select
     customer_key as record_key,
     first_delivery_date,
     last_known.party_type,
-    {_PERSON_KEY} as person_key,
+    {PERSON_KEY} as person_key,
     nullif(trim(site_key), '') as site_key,
     names.full_name,
     names.family_name,

@@ -22,6 +22,7 @@ from pipelines.identity.ledger import (
 )
 from pipelines.identity.normalisers import create_normalising_macros
 from pipelines.identity.records import gather_records
+from pipelines.privacy.tombstones import name_returned
 from pipelines.settings import Settings
 
 
@@ -64,6 +65,7 @@ def resolve(
             with reading(work, settings):
                 _take_touched(work, before)
                 cluster(work, "subset_records", "subset_edges", "never", "always")
+                name_returned(work, settings, "clusters")
                 assign_customers(work)
         with attached(work, settings) as warehouse:
             warehouse.execute("begin transaction")

@@ -74,18 +74,23 @@ where name is not null
 
 
 def note_spellings(settings: Settings) -> None:
-    """Bring `identity.addresses` and `identity.names` up to what is loaded, in one transaction.
+    """Bring `identity.addresses` and `identity.names` up to what is loaded, in one transaction."""
+    with connected(settings, settings.warehouse) as warehouse:
+        warehouse.execute("begin transaction")
+        bring_up_spellings(warehouse)
+        warehouse.execute("commit")
+
+
+def bring_up_spellings(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """The same within the caller's transaction.
 
     Only what is new is taken apart, and what no row has any longer is forgotten.
     """
-    with connected(settings, settings.warehouse) as warehouse:
-        create_normalising_macros(warehouse)
-        warehouse.execute(_MACROS)
-        warehouse.execute("begin transaction")
-        warehouse.execute(TABLES)
-        _bring_up(warehouse, "addresses", "address", _WANTED_ADDRESSES, _NEW_ADDRESSES)
-        _bring_up(warehouse, "names", "name", _WANTED_NAMES, _NEW_NAMES)
-        warehouse.execute("commit")
+    create_normalising_macros(warehouse)
+    warehouse.execute(_MACROS)
+    warehouse.execute(TABLES)
+    _bring_up(warehouse, "addresses", "address", _WANTED_ADDRESSES, _NEW_ADDRESSES)
+    _bring_up(warehouse, "names", "name", _WANTED_NAMES, _NEW_NAMES)
 
 
 def _bring_up(warehouse: duckdb.DuckDBPyConnection, table: str, text: str, wanted: str, new: str) -> None:

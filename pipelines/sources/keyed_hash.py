@@ -68,7 +68,7 @@ def hash_keys(gate: duckdb.DuckDBPyConnection, source: Source) -> None:
                 f"using regexp_replace({identifier(name)}::varchar, '\\.0$', '')"
             )
     # The secret goes in as parameters, so that no log of statements shows it.
-    inner_key, outer_key = _padded_keys(_secret(source, columns))
+    inner_key, outer_key = padded_keys(_secret(source, columns))
     for name in columns:
         column = identifier(name)
         hashed = f"keyed_hash({column}, $inner_key::blob, $outer_key::blob)"
@@ -78,8 +78,8 @@ def hash_keys(gate: duckdb.DuckDBPyConnection, source: Source) -> None:
         )
 
 
-def _padded_keys(secret: str) -> tuple[bytes, bytes]:
-    """The inner and the outer key of HMAC."""
+def padded_keys(secret: str) -> tuple[bytes, bytes]:
+    """The inner and the outer key of HMAC under `secret`."""
     key = secret.encode()
     if len(key) > _BLOCK_BYTES:
         key = hashlib.sha256(key).digest()

@@ -2,7 +2,8 @@
 
 Landing has batch_id, row_number (the line in a text file, the row of a sheet, else the ordinal), `_unparsed` (why a
 record could not be split into columns, else null), `_record` (such a record's text; in JSON Lines every record's) and
-the source's own columns, under other names where they clash with these four.
+the source's own columns, under other names where they clash with these. An archived batch of which persons were erased
+has `_erased` too (see `pipelines/privacy/erased_rows.py`).
 """
 
 import re
@@ -38,7 +39,13 @@ class Landed:
 UNMAPPABLE = "the delivery's columns are not the contract's"
 """Why each record of a faulty batch is unparsed."""
 
-OWN_COLUMNS = {"batch_id": "varchar", "row_number": "bigint", "_unparsed": "varchar", "_record": "varchar"}
+OWN_COLUMNS = {
+    "batch_id": "varchar",
+    "row_number": "bigint",
+    "_unparsed": "varchar",
+    "_record": "varchar",
+    "_erased": "varchar",
+}
 
 _SHOWN_CHARACTERS = 300
 

@@ -18,13 +18,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from loading_home import Home
 
+from pipelines.archive import archived_delivery
 from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.decisions import Author
 from pipelines.errors import UsageError
 from pipelines.load import load_deliveries
 from pipelines.quarantine import held_rows
-from pipelines.rebuild import archived_delivery, rebuild
+from pipelines.rebuild import rebuild
 from pipelines.repair import decide, find_deliveries, load_what_is_stale, mark_stale, restore, retract
 
 LOADED, QUARANTINED, DUPLICATE = "loaded", "quarantined", "duplicate"

@@ -13,6 +13,7 @@ import pytest
 from daily_customers import COLUMNS, CUSTOMERS, HEADER, raw_keys
 from loading_home import Home
 
+from pipelines.archive import archived_delivery
 from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.decisions import Author
@@ -21,7 +22,7 @@ from pipelines.ledger import known
 from pipelines.load import Reload, load_deliveries
 from pipelines.mending import Mending
 from pipelines.quarantine import HeldRow, find_row, fixed_values, held_rows, summaries
-from pipelines.rebuild import archived_delivery, rebuild
+from pipelines.rebuild import rebuild
 from pipelines.repair import decide, find_deliveries, load_what_is_stale, mark_stale, restore, retract
 from pipelines.state import look
 from pipelines.work_sheet import rows_of, sheet, take_changes, write_sheet

@@ -1,4 +1,4 @@
--- One row per source customer record: the customer it belongs to.
+-- One row per source customer record, and one for those that were erased: the customer it belongs to.
 with
 
 customers as (
@@ -9,7 +9,7 @@ assignments as (
     select * from {{ ref('stg_identity__assignments') }}
 ),
 
-final as (
+resolved as (
     select
         customers.customer_source_id,
         customers.customer_system,
@@ -19,6 +19,18 @@ final as (
         coalesce(assignments.identity_rule, 'own_key') as identity_rule
     from customers
     left join assignments on customers.customer_source_id = assignments.customer_source_id
+),
+
+-- What an erasure left of a person's facts refers to nobody but the erased member.
+final as (
+    select * from resolved
+    union all
+    select
+        '-3' as customer_source_id,
+        '-3' as customer_system,
+        '-3' as customer_key,
+        '-3' as customer_id,
+        'erased' as identity_rule
 )
 
 select * from final

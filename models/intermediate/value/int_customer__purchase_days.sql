@@ -18,7 +18,7 @@ counted as (
     from transactions
     cross join company
     where
-        transactions.customer_id not in ('-1', '-2')
+        transactions.customer_id not in ('-1', '-2', '-3')
         and transactions.is_customer_initiated
         and transactions.amount_role in ('sale', 'refund')
         and transactions.currency = company.currency

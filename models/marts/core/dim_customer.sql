@@ -38,7 +38,7 @@ company as (
 ),
 
 members as (
-    {{ unknown_members() }}
+    {{ unknown_members(can_be_erased=true) }}
 ),
 
 birth_dates as (
@@ -142,9 +142,10 @@ with_members as (
     select
         member_id as customer_row_id,
         member_id as customer_id,
-        member_id as branch_id,
-        member_id as manager_id,
-        member_id as channel_code,
+        -- Branches, employees and channels are not erased.
+        case when member_id = '-3' then '-2' else member_id end as branch_id,
+        case when member_id = '-3' then '-2' else member_id end as manager_id,
+        case when member_id = '-3' then '-2' else member_id end as channel_code,
         member_code as party_type_code,
         member_code as sex_code,
         member_code as age_band_code,

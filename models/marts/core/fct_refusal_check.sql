@@ -19,7 +19,8 @@ matched as (
         refusals.source_system,
         refusals.refusal_list_code,
         refusals.checked_date,
-        coalesce(phones.customer_id, '-1') as customer_id,
+        -- Of a number that was erased nothing is left to match.
+        coalesce(phones.customer_id, case when refusals.is_erased then '-3' else '-1' end) as customer_id,
         row_number() over (
             partition by refusals.refusal_id
             order by phones.customer_id
@@ -58,7 +59,7 @@ final as (
         counted.refusal_list_code,
         counted.entry_count,
         counted.counted_entry_count,
-        counted.customer_id <> '-1' as is_matched,
+        counted.customer_id not in ('-1', '-3') as is_matched,
         counted.checked_date
     from counted
     left join customers

@@ -3,7 +3,7 @@ with
 
 customers as (
     select customer_id from {{ ref('dim_customer_current') }}
-    where customer_id not in ('-1', '-2')
+    where customer_id not in ('-1', '-2', '-3')
 ),
 
 realised_value as (

@@ -20,7 +20,7 @@ final as (
             'valid_from',
         ]) }} as contract_holder_id,
         {{ reference_key('contract_system', 'contract_key') }} as contract_id,
-        {{ reference_key('customer_system', 'customer_key') }} as customer_source_id,
+        {{ customer_reference_key('customer_system', 'customer_key') }} as customer_source_id,
         source_system,
         holder_role,
         share,

@@ -8,7 +8,7 @@ contracts as (
 final as (
     select
         {{ surrogate_key(['source_system', 'contract_key']) }} as contract_id,
-        {{ reference_key('customer_system', 'customer_key') }} as customer_source_id,
+        {{ customer_reference_key('customer_system', 'customer_key') }} as customer_source_id,
         {{ reference_key('product_system', 'product_key') }} as product_id,
         {{ reference_key('branch_system', 'branch_key') }} as branch_id,
         {{ reference_key('employee_system', 'employee_key') }} as employee_id,

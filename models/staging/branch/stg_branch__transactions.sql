@@ -8,7 +8,7 @@ transactions as (
 final as (
     select
         {{ surrogate_key(['source_system', 'transaction_key']) }} as transaction_id,
-        {{ reference_key('customer_system', 'customer_key') }} as customer_source_id,
+        {{ customer_reference_key('customer_system', 'customer_key') }} as customer_source_id,
         {{ reference_key('contract_system', 'contract_key') }} as contract_id,
         {{ reference_key('product_system', 'product_key') }} as product_id,
         {{ reference_key('branch_system', 'branch_key') }} as branch_id,

@@ -8,7 +8,7 @@ calls as (
 final as (
     select
         {{ surrogate_key(['source_system', 'call_key']) }} as call_id,
-        {{ reference_key('customer_system', 'customer_key') }} as customer_source_id,
+        {{ customer_reference_key('customer_system', 'customer_key') }} as customer_source_id,
         {{ reference_key('contact_system', 'contact_key') }} as contact_id,
         {{ reference_key('agent_system', 'agent_key') }} as agent_id,
         source_system,

@@ -9,7 +9,7 @@ final as (
     select
         {{ surrogate_key(['source_system', 'contact_key']) }} as contact_id,
         {{ reference_key('campaign_system', 'campaign_key') }} as campaign_id,
-        {{ reference_key('customer_system', 'customer_key') }} as customer_source_id,
+        {{ customer_reference_key('customer_system', 'customer_key') }} as customer_source_id,
         source_system,
         contact_key,
         {{ clean_text('cell') }} as cell,

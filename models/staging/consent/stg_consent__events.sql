@@ -8,7 +8,7 @@ events as (
 final as (
     select
         {{ surrogate_key(['source_system', 'consent_key']) }} as consent_event_id,
-        {{ reference_key('customer_system', 'customer_key') }} as customer_source_id,
+        {{ customer_reference_key('customer_system', 'customer_key') }} as customer_source_id,
         source_system,
         consent_key,
         purpose as purpose_code,

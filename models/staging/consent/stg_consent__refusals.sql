@@ -11,6 +11,7 @@ final as (
         source_system,
         {{ clean_text('refusal_list') }} as refusal_list_code,
         {{ plain_phone('phone') }} as phone,
+        phone like '-3:%' as is_erased,
         checked_date,
         delivery_date,
         batch_id

@@ -11,7 +11,7 @@ final as (
         {{ surrogate_key(["'mailing'", 'source_system', 'mailing_key']) }} as mailing_id,
         {{ reference_key('campaign_system', 'campaign_key') }} as campaign_id,
         {{ reference_key('contact_system', 'contact_key') }} as contact_id,
-        {{ reference_key('customer_system', 'customer_key') }} as customer_source_id,
+        {{ customer_reference_key('customer_system', 'customer_key') }} as customer_source_id,
         source_system,
         mailing_key,
         {{ clean_text('recipient_name') }} as recipient_name,

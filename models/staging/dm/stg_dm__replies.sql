@@ -13,7 +13,7 @@ final as (
             when mailing_key is not null
                 then {{ surrogate_key(["'mailing'", 'mailing_system', 'mailing_key']) }}
         end as mailing_id,
-        {{ reference_key('customer_system', 'customer_key') }} as customer_source_id,
+        {{ customer_reference_key('customer_system', 'customer_key') }} as customer_source_id,
         {{ reference_key('contract_system', 'contract_key') }} as contract_id,
         {{ reference_key('transaction_system', 'transaction_key') }} as transaction_id,
         source_system,

@@ -8,7 +8,7 @@ cases as (
 final as (
     select
         {{ surrogate_key(['source_system', 'case_key']) }} as case_id,
-        {{ reference_key('customer_system', 'customer_key') }} as customer_source_id,
+        {{ customer_reference_key('customer_system', 'customer_key') }} as customer_source_id,
         {{ reference_key('product_system', 'product_key') }} as product_id,
         {{ reference_key('employee_system', 'employee_key') }} as employee_id,
         source_system,

@@ -16,6 +16,7 @@ create schema marts;
 create table core.dim_customer as
     select * from (values
         ('-1', '-1', true, date '1900-01-01', null), ('-2', '-2', true, '1900-01-01', null),
+        ('-3', '-3', true, '1900-01-01', null),
         ('a1', 'a', false, '1900-01-01', date '2024-02-01'), ('a2', 'a', true, '2024-02-01', null),
         ('b1', 'b', true, '1900-01-01', null)
     ) as rows (customer_row_id, customer_id, is_current, valid_from, valid_to);
@@ -134,9 +135,10 @@ FAULTS: dict[str, dict[str, list[str]]] = {
             "update core.dim_customer set valid_from = '1900-01-02' where customer_row_id = 'b1'",
             "delete from core.dim_customer where customer_row_id = 'a1'",
         ],
-        "the unknown and the not applicable member are there": [
+        "the unknown, the not applicable and the erased member are there": [
             "delete from core.dim_customer where customer_id = '-1'",
             "delete from core.dim_customer where customer_id = '-2'",
+            "delete from core.dim_customer where customer_id = '-3'",
         ],
     },
     "core__dim_customer_current": {

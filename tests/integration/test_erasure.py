@@ -1,0 +1,85 @@
+"""Erasing as a privacy officer meets it: what the command says, and what is published afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .homes import Home
+
+
+@pytest.fixture(scope="module")
+def customers(built: Home) -> list[str]:
+    """Two customers with purchases, contracts and calls, as system:number."""
+    rows = built.ask(
+        "select source_system || ':' || customer_key from raw.branch__customers "
+        "where customer_key in (select customer_key from raw.branch__transactions) "
+        "and customer_key in (select customer_key from raw.call_center__calls) "
+        "and customer_key in (select customer_key from raw.branch__contracts) "
+        "group by all order by all limit 2"
+    )
+    return [name for (name,) in rows]
+
+
+@pytest.fixture(scope="module")
+def erased(built: Home, customers: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, str]:
+    """A home of which two customers were erased, and what the command said."""
+    home = built.copied_to(tmp_path_factory.mktemp("erased") / "home")
+    return home, home.succeed("erase", *customers, "--reason", "requests of May", "--by", "officer", "--yes")
+
+
+def totals(home: Home) -> dict[str, tuple[Any, ...]]:
+    """Fact, or contracts and their holders -> the number of rows and the sum of each whole or decimal column."""
+    found = {}
+    tables = "select table_name from duckdb_tables() where schema_name = 'core' and regexp_matches(table_name, $name)"
+    for (table,) in home.ask_published(tables, {"name": "^(fct_|dim_contract|bridge_contract)"}):  # type: ignore[arg-type]
+        columns = home.ask_published(
+            "select column_name from duckdb_columns() where schema_name = 'core' and table_name = ? "
+            "and regexp_matches(data_type, 'DECIMAL|INT')",
+            [table],
+        )
+        sums = "".join(f", sum({name})" for (name,) in columns)
+        (found[table],) = home.ask_published(f"select count(*){sums} from core.{table}")
+    return found
+
+
+def test_totals_of_every_published_fact_stay_to_the_last_won(built, erased):
+    before = totals(built)
+    assert totals(erased[0]) == before
+    assert before["fct_transaction"][0] > 0
+
+
+def test_facts_of_erased_customers_are_published_for_the_erased_member(built, erased, customers):
+    theirs = "select count(*), sum(amount) from core.fct_transaction where customer_id"
+    names = [name.split(":")[1] for name in customers]
+    before = built.ask_published(
+        f"{theirs} in (select customer_id from core.bridge_customer_source where list_contains(?, source_key))", [names]
+    )
+    assert erased[0].ask_published(f"{theirs} = '-3'") == before
+    assert built.ask_published(f"{theirs} = '-3'") == [(0, None)]
+    known = "select count(*) from core.bridge_customer_source where list_contains(?, source_key)"
+    assert erased[0].ask_published(known, [names]) == [(0,)]
+
+
+def test_the_command_proves_that_nothing_is_left(erased):
+    home, text = erased
+    (line,) = [line for line in text.splitlines() if "in all" in line]
+    before, after = (int(cell.strip(" \u2502").replace(",", "")) for cell in line.split("\u2502")[2:4])
+    assert before > 0
+    assert after == 0
+    assert "build and publish" in text
+    assert [path.name for path in (home.folder / "published" / "versions").iterdir()] != []
+    assert len(list((home.folder / "published" / "versions").iterdir())) == 1
+
+
+def test_the_list_of_erasures_names_nobody(erased, customers):
+    text = erased[0].succeed("erase", "list")
+    assert "requests of May" in text and "officer" in text
+    assert all(name.split(":")[1] not in text for name in customers)
+
+
+def test_whom_nobody_knows_cannot_be_erased(built):
+    done = built.crmdw("erase", "branch:nobody", "--reason", "r", "--yes")
+    assert done.returncode == 2
+    assert "no customer is called so" in done.stderr
