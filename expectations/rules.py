@@ -53,9 +53,17 @@ def audit_suite(table: str, *rules: Expectation) -> gx.ExpectationSuite:
     return gx.ExpectationSuite(name=table, expectations=list(rules))
 
 
-# What nobody writes into a code: a sentence, an e-mail address, a telephone number. Digits are of any script, and are
-# counted without braces, which the engine would take for places of its own.
-_FREE_TEXT = "length({name}) > 60 or regexp_matches({name}, '[@\uff20]|" + r"\pN" * 7 + "')"
+# What nobody writes into a code: a sentence, an e-mail address, a telephone number, also with hyphens, which makes nine
+# digits or more; a date has eight. Digits are of any script, and are counted without braces, which the engine would
+# take for places of its own.
+_FREE_TEXT = (
+    "length({name}) > 60 or regexp_matches({name}, '[@\uff20]|"
+    + r"\pN" * 7
+    + "|"
+    + "\\pN[-. ()\u2010-\u2015\uff0d]?[-. ()]?" * 8
+    + r"\pN"
+    + "')"
+)
 
 
 def _contract_rules(feed: Feed) -> list[Expectation]:

@@ -17,6 +17,7 @@ from pipelines import repair_commands
 from pipelines.command_frame import Day, Today, Wait, Writing, console, errors, writing_command
 from pipelines.errors import EXIT_CODE_MEANINGS, LockedError, UsageError, WarehouseError
 from pipelines.identity.command import app as identity
+from pipelines.privacy import command as privacy
 from pipelines.privacy import erase_command
 from pipelines.progress_display import ProgressDisplay, counted
 from pipelines.quality.command import app as quality
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(quality, name="quality")
 app.add_typer(repair_commands.app, name="quarantine")
 app.add_typer(identity, name="identity")
+app.add_typer(privacy.app, name="person")
 app.command(epilog="Example: [cyan]crmdw retract branch__transactions 2024-01-15 --reason 'sent twice'[/cyan]")(
     repair_commands.retract
 )
@@ -46,6 +48,7 @@ app.command(
     "Kept apart by law: [cyan]crmdw erase branch:00001007 --mode separate --until 2029-12-31 --reason 'tax'[/cyan]\n\n"
     "What was erased: [cyan]crmdw erase list[/cyan]"
 )(erase_command.erase)
+app.command(epilog="Example: [cyan]crmdw prune --days 30 --apply[/cyan]")(privacy.prune)
 
 
 @app.callback()
@@ -283,6 +286,8 @@ def doctor() -> None:
 def main() -> None:
     """Run the command; an error that a person can mend is shown as cause and remedy, without a traceback."""
     arguments = _options_first(sys.argv[1:])
+    # Whatever is written, by DuckDB, Dagster and dbt too, is the owner's alone.
+    os.umask(0o077)
     try:
         app(arguments)
     except Exception as error:

@@ -113,6 +113,7 @@ class Feed(_Strict):
     fills: list[str] = Field(min_length=1)
     revenue: Revenue | None = None
     person: Belonging = Belonging()
+    quarantine_days: int = Field(default=400, ge=1)
     columns: list[Column]
 
     @property

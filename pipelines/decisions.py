@@ -15,7 +15,7 @@ from pipelines.connections import identifier, literal
 from pipelines.durable import synchronise
 from pipelines.errors import WarehouseError
 from pipelines.identity import ledger as identity
-from pipelines.privacy import erasure_ledger
+from pipelines.privacy import access_log, erasure_ledger
 from pipelines.settings import Settings
 
 TABLES = """
@@ -39,7 +39,10 @@ came with, by the names of landing's columns; `held_for` is why the row was held
 _EXPORTED = {
     "decisions": ("state", "decision_number"),
     "publications": ("ledger", "published_at"),
-    **{table: ("state", order) for table, order in (identity.EXPORTED | erasure_ledger.EXPORTED).items()},
+    **{
+        table: ("state", order)
+        for table, order in (identity.EXPORTED | access_log.EXPORTED | erasure_ledger.EXPORTED).items()
+    },
 }
 """Table -> its schema, and the columns by which it grows."""
 
@@ -91,8 +94,11 @@ def export_state(warehouse: duckdb.DuckDBPyConnection, settings: Settings, rewri
     WarehouseError where a copy knows more than the warehouse does: then the warehouse is not the one it was.
     """
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    tables = warehouse.execute("select schema_name, table_name from duckdb_tables()").fetchall()
     for table, (schema, order) in _EXPORTED.items():
         copy = state_file(settings, table)
+        if (schema, table) not in tables and not copy.exists():
+            continue  # a warehouse from before there was such a table
         rows = _count(warehouse, identifier(schema, table))
         copied = _count(warehouse, f"read_parquet({literal(copy)})") if copy.exists() else 0
         if copied > rows and table not in rewritten:

@@ -15,7 +15,7 @@ from pipelines.connections import identifier
 from pipelines.contracts import feeds
 from pipelines.errors import WarehouseError
 from pipelines.identity import ledger as identity
-from pipelines.privacy import erasure_ledger
+from pipelines.privacy import access_log, erasure_ledger
 
 COUNTS = ("read", "loaded", "quarantined", "duplicate", "unchanged", "blocked")
 """Conservation: the first is the sum of the others, in every batch; the table itself refuses anything else."""
@@ -205,7 +205,8 @@ def _definitions() -> str:
     for feed in feeds().values():
         columns = ", ".join(f"{identifier(name)} {data_type}" for name, data_type in feed.raw_columns().items())
         raw.append(f"create table if not exists {identifier('raw', feed.name)} ({columns});")
-    return _TABLES + decisions.TABLES + identity.TABLES + erasure_ledger.TABLES + "\n".join(raw)
+    tables = (_TABLES, decisions.TABLES, identity.TABLES, access_log.TABLES, erasure_ledger.TABLES)
+    return "".join(tables) + "\n".join(raw)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, str]]]:

@@ -13,7 +13,15 @@ from pipelines.privacy.holdings import Holdings
 from pipelines.privacy.journal import Journal
 from pipelines.sources.configuration import SourcesFile
 
-REWRITTEN = ("decisions", "identity_assignments", "identity_events", "identity_overrides", "erasures", "erased_batches")
+REWRITTEN = (
+    "decisions",
+    "identity_assignments",
+    "identity_events",
+    "identity_overrides",
+    "erasures",
+    "erased_batches",
+    "accesses",
+)
 """The tables whose copies are made anew."""
 
 _REASON = "erased"
@@ -126,6 +134,12 @@ def erase_identity(warehouse: duckdb.DuckDBPyConnection, begun: Journal) -> None
             f"update state.identity_overrides set {column} = '{ERASED}:' || override_number where {column} {theirs}",
             ids,
         )
+    # Who looked stays; whom they looked at, and the name of the file that they were given, do not.
+    warehouse.execute(
+        f"update state.accesses set customer_id = '{ERASED}', reason = $reason, written_to = null "
+        f"where customer_id {theirs}",
+        ids | {"reason": _REASON},
+    )
     tables = {
         table
         for (table,) in warehouse.execute(

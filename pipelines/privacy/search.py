@@ -75,6 +75,12 @@ class _Search:
             for kind in self.patterns
         }
 
+        # Path, member, reading, lines before, lines.
+        self.waiting: list[tuple[Path, str, int, int, list[str]]] = []
+        self.waiting_bytes = 0
+        self.counts: Counter[tuple[Path, str, str, int]] = Counter()
+        self.first_lines: dict[tuple[Path, str, str], int] = {}
+
     def in_folder(self, skip: frozenset[Path]) -> list[Hit]:
         """The hits in the folder's files, in order."""
         if not self.patterns:
@@ -94,10 +100,10 @@ class _Search:
                 parquet.setdefault(parquet_schema(path), []).append(path)
             else:
                 with path.open("rb") as file:
-                    hits += self._in_file(path, "", file, head)
+                    self._read_file(path, file, head)
         for files in parquet.values():
             hits += self._in_parquet(files)
-        return sorted(hits)
+        return sorted(hits + self._in_lines())
 
     def _hit(self, path: Path, place: str, kind: str, count: int) -> Hit:
         return Hit(path.relative_to(self.folder).as_posix(), place, kind, count)
@@ -184,42 +190,65 @@ class _Search:
                             hits.update((f"{table}.{name}", kind) for kind in self._kinds_in_bytes(_unpacked(value)))
         return [self._hit(path, place, kind, count) for (place, kind), count in hits.items()]
 
-    def _in_file(self, path: Path, member: str, file: IO[bytes], head: bytes) -> list[Hit]:
+    def _read_file(self, path: Path, file: IO[bytes], head: bytes) -> None:
         if head[:2] == b"\x1f\x8b":
             with gzip.open(file) as unpacked:
-                return self._in_text(path, member, cast("IO[bytes]", unpacked))
-        if head[:4] == b"PK\x03\x04":
-            hits = []
+                self._read_text(path, "", cast("IO[bytes]", unpacked))
+        elif head[:4] == b"PK\x03\x04":
             with zipfile.ZipFile(file) as packed:
                 for name in packed.namelist():
                     with packed.open(name) as one:
-                        hits += self._in_text(path, f"{member}{name} ", one)
-            return hits
-        if head[:2] in _UTF_16:
-            return self._in_text(path, member, BytesIO(file.read().decode("utf-16", "replace").encode()))
-        return self._in_text(path, member, file)
+                        self._read_text(path, f"{name} ", one)
+        elif head[:2] in _UTF_16:
+            self._read_text(path, "", BytesIO(file.read().decode("utf-16", "replace").encode()))
+        else:
+            self._read_text(path, "", file)
 
-    def _in_text(self, path: Path, member: str, file: IO[bytes]) -> list[Hit]:
-        """The hits in lines; what is read at once ends with a line, so that no value is cut."""
-        counts: Counter[str] = Counter()
-        first: dict[str, int] = {}
+    def _read_text(self, path: Path, member: str, file: IO[bytes]) -> None:
+        """Put the lines with those that wait: a search of its own would cost each file 8 ms."""
         before = 0
         for chunk in _chunks(file):
-            in_chunk: Counter[str] = Counter()
-            for lines in _readings(chunk):
-                self.memory.register("read", pa.table({"line": pa.array(lines, pa.string())}))
-                held = self.memory.execute(
-                    "select line, place from (select line, row_number() over () as place from read) "
-                    "where regexp_matches(nfc_normalize(line), ?) or contains(line, '\\u') order by place",
-                    [self.any],
-                ).fetchall()
-                found = [(kind, place) for line, place in held for kind in self._kinds(line)]
-                in_chunk |= Counter(kind for kind, _ in found)
-                for kind, place in found:
-                    first.setdefault(kind, before + place)
-            counts += in_chunk
+            for reading, lines in enumerate(_readings(chunk)):
+                self.waiting.append((path, member, reading, before, lines))
+            self.waiting_bytes += len(chunk)
+            if self.waiting_bytes >= _CHUNK_BYTES:
+                self._search_lines()
             before += chunk.count(b"\n")
-        return [self._hit(path, f"{member}line {first[kind]}", kind, count) for kind, count in counts.items()]
+
+    def _search_lines(self) -> None:
+        if not self.waiting:
+            return
+        sizes = [len(lines) for *_, lines in self.waiting]
+        table = pa.table(
+            {
+                "piece": pa.array([piece for piece, size in enumerate(sizes) for _ in range(size)]),
+                "place": pa.array([place for size in sizes for place in range(1, size + 1)]),
+                "line": pa.array([line for *_, lines in self.waiting for line in lines], pa.string()),
+            }
+        )
+        self.memory.register("read", table)
+        held = self.memory.execute(
+            "select piece, place, line from read "
+            "where regexp_matches(nfc_normalize(line), ?) or contains(line, '\\u') order by piece, place",
+            [self.any],
+        ).fetchall()
+        for piece, place, line in held:
+            path, member, reading, before, _ = self.waiting[piece]
+            for kind in self._kinds(line):
+                self.counts[path, member, kind, reading] += 1
+                self.first_lines.setdefault((path, member, kind), before + place)
+        self.waiting, self.waiting_bytes = [], 0
+
+    def _in_lines(self) -> list[Hit]:
+        """The hits in all that was read as text; of several readings of a file the one that finds most."""
+        self._search_lines()
+        counts: Counter[tuple[Path, str, str]] = Counter()
+        for (path, member, kind, _), count in self.counts.items():
+            counts[path, member, kind] = max(counts[path, member, kind], count)
+        return [
+            self._hit(path, f"{member}line {self.first_lines[path, member, kind]}", kind, count)
+            for (path, member, kind), count in counts.items()
+        ]
 
     def _kinds_in_bytes(self, value: bytes) -> set[str]:
         return {kind for lines in _readings(value) for kind in self._kinds("\n".join(lines))}

@@ -6,6 +6,7 @@ the source's own columns, under other names where they clash with these. An arch
 has `_erased` too (see `pipelines/privacy/erased_rows.py`).
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -48,6 +49,11 @@ OWN_COLUMNS = {
 
 _SHOWN_CHARACTERS = 300
 
+# A date has eight digits, a telephone number more. PostgreSQL's names have 63 bytes at most, others are longer.
+_MOST_DIGITS = 8
+_LONGEST_NAME = 60
+_DATA = "(data in place of a name)"
+
 
 def create_empty_landing(gate: duckdb.DuckDBPyConnection) -> None:
     """Create `landing` without a row, for deliveries of which none can be read."""
@@ -87,13 +93,22 @@ def fault(delivery: Delivery, cause: str, remedy: str) -> str:
 
 
 def column_names(names: Iterable[str]) -> str:
-    """The columns of a source whose format knows no types, as one text."""
-    return ", ".join(name for name in names if name)
+    """The columns of a source whose format knows no types, as one text; of what is data, that it is."""
+    return ", ".join(_name(name) for name in names if name)
 
 
 def typed_columns(columns: Iterable[tuple[str, object]]) -> str:
-    """The columns of a typed source, given as (name, type), as one text."""
-    return ", ".join(f"{name} {str(data_type).lower()}".strip() for name, data_type in columns)
+    """The columns of a typed source, given as (name, type), as one text; of what is data, that it is."""
+    return ", ".join(f"{_name(name)} {str(data_type).lower()}".strip() for name, data_type in columns)
+
+
+def _name(name: str) -> str:
+    """`name`, where it can be one: objects are keyed by persons at times, and a header line may be missing.
+
+    What is told here goes into errors, the ledger and Dagster's log.
+    """
+    is_data = "@" in name or len(re.findall("[0-9０-９]", name)) > _MOST_DIGITS or len(name) > _LONGEST_NAME
+    return _DATA if is_data else name
 
 
 def missing_columns(source: Source, header: list[str]) -> list[str]:
@@ -126,7 +141,7 @@ def header_fault(
     cause = f"{row}the columns {', '.join(missing)} are missing"
     # Where the header line itself is missing, the first row is some person's and is not shown.
     if len(missing) < len(source.source_columns):
-        cause += f"; the header is {', '.join(header)}"[:_SHOWN_CHARACTERS]
+        cause += f"; the header is {column_names(header)}"[:_SHOWN_CHARACTERS]
         cause += new_names(name for name in header if name not in source.source_columns)
     likelier, remedy = hint or (
         "",

@@ -289,7 +289,9 @@ def contract_cases(feed: Feed) -> Iterator[tuple[str, Case]]:
                 "call a@b": "call b",
                 "house \uff20": "house 12",
                 "1234567": "123456",
-                "\uff10" * 7: "010-1234-5678",
+                "\uff10" * 7: "2024-01-31",
+                "010-1234-5678": "010-1234-5",
+                "+82 10.1234.5678": "+82 10.12",
                 "한" * 61: "한" * 60,
             }.items():
                 yield f"{name} is a short code, not free text", Case({name: wrong}, {name: right})

@@ -1,0 +1,149 @@
+"""`crmdw person`: what is held of one person, and who has asked for that; `crmdw prune`: what need not be held."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.command_frame import By, Reason, Today, Wait, console, writing_command
+from pipelines.errors import UsageError
+from pipelines.settings import Settings
+
+app = typer.Typer(help="All that is held of one person, and who has looked at it.", no_args_is_help=True)
+
+Customer = Annotated[str, typer.Argument(help="system:number, or the first characters of a customer's id.")]
+
+
+@app.command(epilog="Example: [cyan]crmdw person show branch:00001007 --reason 'request 4711' --out 4711.json[/cyan]")
+def show(
+    customer: Customer,
+    reason: Reason,
+    out: Annotated[Path | None, typer.Option(help="The new file, which you alone may read; default: print it.")] = None,
+    by: By = None,
+    wait: Wait = 0,
+) -> None:
+    """Show all that is held of one person, as one JSON document. Personal data; each access is logged for good."""
+    from pipelines.connections import connected  # noqa: PLC0415
+    from pipelines.decisions import export_state  # noqa: PLC0415
+    from pipelines.ledger import create_tables  # noqa: PLC0415
+    from pipelines.privacy.access_log import record_access  # noqa: PLC0415
+    from pipelines.privacy.document import person_document  # noqa: PLC0415
+    from pipelines.privacy.holdings import find_holdings  # noqa: PLC0415
+    from pipelines.privacy.person import find_person  # noqa: PLC0415
+    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
+
+    out = out.expanduser().resolve() if out else None
+    if out and out.exists():
+        raise UsageError(f"{out} is there already", "give the name of a new file with --out")
+    with writing_command("person show", wait) as command:
+        settings = command.settings
+        author = command.author(by, reason)
+        _require_home(settings)
+        sources_file = load_sources_file(settings.sources_file)
+        with connected(settings, settings.warehouse) as warehouse:
+            create_tables(warehouse)
+            person = find_person(warehouse, customer)
+            # Whatever becomes of the document, who asked for it is known.
+            record_access(warehouse, person.customer_id, author, str(out) if out else None)
+            export_state(warehouse, settings)
+            holdings = find_holdings(warehouse, settings, sources_file, person)
+            document = person_document(warehouse, settings, person, holdings)
+    text = json.dumps(
+        {"asked_by": author.decided_by, "asked_at": f"{author.decided_at} UTC", "reason": author.reason} | document,
+        ensure_ascii=False,
+        indent=2,
+    )
+    if out is None:
+        typer.echo(text)
+        return
+    _write_private(out, text)
+    console.print(f"{out}: {_counted(document)}", soft_wrap=True, markup=False)
+
+
+def prune(
+    days: Annotated[int, typer.Option(min=1, help="Age from which published files and Dagster's runs go.")] = 90,
+    is_applied: Annotated[bool, typer.Option("--apply", help="Remove it; without this it is only told.")] = False,
+    wait: Wait = 0,
+    today: Today = None,
+) -> None:
+    """Remove what is kept longer than need be: rows in quarantine, old published files, Dagster's runs and logs.
+
+    Raw, archive and decisions stay, and so do the ledger's counts. The last published file always stays.
+    """
+    from pipelines.connections import connected  # noqa: PLC0415
+    from pipelines.home import prepare  # noqa: PLC0415
+    from pipelines.ledger import create_tables  # noqa: PLC0415
+    from pipelines.privacy.prune import prunable_files, prunable_rows, prunable_runs  # noqa: PLC0415
+
+    with writing_command("prune", wait, today) as command:
+        settings = command.settings
+        _require_home(settings)
+        prepare(settings)
+        with connected(settings, settings.warehouse) as warehouse:
+            create_tables(warehouse)
+            found = [
+                *prunable_rows(warehouse, command.now.date()),
+                *prunable_files(settings, command.now, days),
+                *prunable_runs(settings, command.now, days),
+            ]
+            for one in found:
+                console.print(f"{one.count:,} {one.what}: {one.size / 1e6:,.1f} MB", soft_wrap=True, markup=False)
+                if is_applied:
+                    one.remove()
+    if not found:
+        console.print("Nothing is kept longer than need be.")
+    elif not is_applied:
+        console.print("Nothing was removed; `crmdw prune --apply` does.")
+
+
+@app.command("log", epilog="Example: [cyan]crmdw person log --customer branch:00001007[/cyan]")
+def list_accesses(
+    customer: Annotated[str | None, typer.Option(help="Of one customer; default: of all.")] = None,
+    last: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+) -> None:
+    """List who has looked at all that is held of whom, when and why, the newest first."""
+    from pipelines.connections import connected  # noqa: PLC0415
+    from pipelines.lock import looking  # noqa: PLC0415
+    from pipelines.privacy.access_log import accesses, is_kept  # noqa: PLC0415
+    from pipelines.privacy.person import find_person  # noqa: PLC0415
+
+    settings = Settings.from_environment()
+    _require_home(settings)
+    with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
+        of = None
+        if customer:
+            person = find_person(warehouse, customer)
+            of = [person.customer_id, *person.former_ids]
+        found = accesses(warehouse, of, last) if is_kept(warehouse) else []
+    for one in found:
+        where = f", into {one.written_to}" if one.written_to else ""
+        console.print(
+            f"{one.accessed_at:%Y-%m-%d %H:%M} UTC  {one.accessed_by} looked at {one.customer_id[:12]}: "
+            f"{one.reason}{where}",
+            soft_wrap=True,
+            markup=False,
+        )
+    if not found:
+        console.print("Nobody has looked.")
+
+
+def _require_home(settings: Settings) -> None:
+    if not settings.warehouse.exists():
+        raise UsageError(f"{settings.warehouse}: nothing has been loaded yet", "run `crmdw run` first")
+
+
+def _write_private(out: Path, text: str) -> None:
+    """Write a new file that nobody else may read, at no instant."""
+    try:
+        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror}", "give a file in a folder of yours") from error
+
+
+def _counted(document: dict[str, Any]) -> str:
+    rows = sum(len(feed["rows"]) for feed in document["sources"].values())
+    published = sum(len(rows) for rows in document["published"].values())
+    return f"{rows} source rows of {len(document['sources'])} feeds, {published} published rows"
