@@ -79,7 +79,14 @@ def raw_rows(home: Home) -> dict[str, list[tuple]]:
 def state_rows(home: Home) -> dict[str, list[tuple]]:
     return {
         table: home.rows(f"from state.{table} order by all")
-        for table in ("decisions", "identity_assignments", "identity_events", "identity_overrides", "tombstones")
+        for table in (
+            "decisions",
+            "identity_assignments",
+            "identity_events",
+            "identity_overrides",
+            "tombstones",
+            "accesses",
+        )
     }
 
 
@@ -108,6 +115,9 @@ def before(person_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
                 '{"address": "세종시 한누리로 12", "mailed_date": "2024-01-07"}'
             from ledger.loads where feed = 'dm__mailings';
             update quarantine.rows set record = record || ' sky@example.com' where record like '%5626%';
+            insert into state.accesses
+            select 1, customer_id, 'officer', now(), 'request 4710', 'sky.json'
+            from state.identity_assignments where resolution_number = 2;
             insert into state.identity_overrides
             select 1, 'never', record_id, 'other', 'steward', now(), 'two', null
             from state.identity_assignments where resolution_number = 2
@@ -137,6 +147,11 @@ def test_nothing_of_an_erased_person_is_found_where_it_was_before(before, erased
     assert hits(before, found) >= {"archive", "state", "warehouse.duckdb", "published"}
     assert hits(home, found) == set()
     assert not (home.settings.state / JOURNAL).exists()
+
+
+def test_who_looked_stays_and_whom_they_looked_at_does_not(erased):
+    log = "select customer_id, accessed_by, reason, written_to from state.accesses"
+    assert erased[0].rows(log) == [("-3", "officer", "erased", None)]
 
 
 def test_totals_of_every_feed_but_the_register_stay(before, erased):
