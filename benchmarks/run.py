@@ -1,13 +1,15 @@
 """Measures times, memory and the ratio to a bare DuckDB script, and prints them; `make bench` runs it.
 
-python benchmarks/run.py [--only NAME] [--runs N]
+python benchmarks/run.py [--only NAME] [--runs N] [--customers N]
 """
 
 import argparse
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 
+from erasure import erasure
 from rich.console import Console
 from scenarios import LONG, SCENARIOS
 
@@ -24,7 +26,10 @@ def main() -> None:
         help="this scenario instead of all but the long ones; may be repeated",
     )
     parser.add_argument("--runs", type=int, default=1, help="how many runs a median is taken of; default 1")
+    parser.add_argument("--customers", type=int, help="how many customers `erasure` has; default 5,000")
     options = parser.parse_args()
+    if options.customers:
+        SCENARIOS["erasure"] = partial(erasure, customers=options.customers)
     console = Console(highlight=False)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1024 * _MEGABYTE)
     console.print(f"{len(os.sched_getaffinity(0))} cores, {memory:.0f} GB; load average {os.getloadavg()[0]:.1f}")

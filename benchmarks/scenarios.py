@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 from bulk_load import load_memory, load_ratio, one_more_day
+from erasure import erasure
 from figures import Figure, cost
 from identity import identity
 from process_measurement import Measurement, measure
@@ -108,11 +109,12 @@ SCENARIOS: dict[str, Callable[[Path, int], Iterator[Figure]]] = {
         load_memory,
         one_more_day,
         identity,
+        erasure,
         million_customers,
     )
 }
 # Minutes and gigabytes: only when asked for.
-LONG = {scenario.__name__ for scenario in (load_memory, one_more_day, identity, million_customers)}
+LONG = {scenario.__name__ for scenario in (load_memory, one_more_day, identity, erasure, million_customers)}
 
 
 def _built_home(work: Path) -> Path:

@@ -19,7 +19,7 @@ from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from pipelines.privacy.erasure import Plan
-    from pipelines.privacy.search import Hit
+    from pipelines.privacy.search import Clean, Hit
 
 _UNTOUCHED = ("inbox", "truth")
 """The folders of what sources deliver, and of what tests compare with: they are listed, and not touched."""
@@ -77,7 +77,8 @@ def erase(  # noqa: PLR0913 (each is an option of the command)
         with ProgressDisplay(errors) as show, _Watch(seconds, "search before"):
             show("search", "searching the home for the persons' values")
             skip = [settings.separated, settings.scratch, *(settings.home / name for name in _UNTOUCHED)]
-            before = search(settings, settings.home, planned.values, skip)
+            clean: Clean = {}
+            before = search(settings, settings.home, planned.values, skip, clean)
         _show_plan(planned)
         if not before:
             raise WarehouseError(
@@ -93,7 +94,7 @@ def erase(  # noqa: PLR0913 (each is an option of the command)
             _publish(command, tags_to_publish(command.now))
         with ProgressDisplay(errors) as show, _Watch(seconds, "search after"):
             show("search", "searching the home again")
-            after = search(settings, settings.home, planned.values, skip)
+            after = search(settings, settings.home, planned.values, skip, clean)
         _show_proof(before, after)
         _show_seconds(planned.persons, seconds)
         if after:

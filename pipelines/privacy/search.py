@@ -8,9 +8,7 @@ have, such as a common name or a date of birth, is found wherever any of them is
 
 import gzip
 import mmap
-import re
 import sqlite3
-import unicodedata
 import zipfile
 import zlib
 from collections import Counter
@@ -22,17 +20,15 @@ from pathlib import Path
 from typing import IO, cast
 
 import duckdb
-import pyarrow as pa
 
 from pipelines.connections import connected, identifier, literal
-from pipelines.privacy.spellings import patterns
+from pipelines.privacy.matching import Matching
 from pipelines.settings import Settings
 from pipelines.sources.parquet_landing import parquet_schema
 
 _CHUNK_BYTES = 16 << 20
 _NOT_TEXT = ("BOOLEAN", "FLOAT", "DOUBLE", "TIMESTAMP", "TIME", "INTERVAL")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 Values = Mapping[str, Iterable[str]]
 """Kind -> values, as `Person.values` has them."""
@@ -52,28 +48,29 @@ class Hit:
     count: int
 
 
-def search(settings: Settings, folder: Path, values: Values, skip: Iterable[Path] = ()) -> list[Hit]:
+Clean = dict[Path, tuple[int, int, int]]
+"""Files in which a search found nothing -> inode, size in bytes and time of change in ns that they had then."""
+
+
+def search(
+    settings: Settings, folder: Path, values: Values, skip: Iterable[Path] = (), clean: Clean | None = None
+) -> list[Hit]:
     """The hits in all files under `folder` but those in the folders `skip`, in order.
 
-    Raises LockedError where another process writes to a database. This process may have none of them open.
+    A file that is as `clean` has it is not read again; those, databases apart, in which this search finds nothing are
+    added to it, so it is good for the same values alone. Raises LockedError where another process writes to a database.
+    This process may have none of them open.
     """
     with connected(settings, None) as memory:
-        return _Search(settings, folder, values, memory).in_folder(frozenset(skip))
+        return _Search(settings, folder, values, memory).in_folder(frozenset(skip), {} if clean is None else clean)
 
 
 class _Search:
     """One search; it holds the values, which none of its results shows. What lies in files is read by `memory`."""
 
     def __init__(self, settings: Settings, folder: Path, values: Values, memory: duckdb.DuckDBPyConnection) -> None:
-        known = {kind: list(some) for kind, some in values.items()}
         self.settings, self.folder, self.memory = settings, folder, memory
-        self.patterns = patterns(known)
-        self.any = "|".join(f"(?:{pattern})" for pattern in self.patterns.values())
-        self.compiled = {kind: re.compile(pattern) for kind, pattern in self.patterns.items()}
-        self.literals = {
-            kind: [value.encode(codec) for value in known[kind] for codec in ("utf-8", "cp949") if _has(value, codec)]
-            for kind in self.patterns
-        }
+        self.matching = Matching(values)
 
         # Path, member, reading, lines before, lines.
         self.waiting: list[tuple[Path, str, int, int, list[str]]] = []
@@ -81,14 +78,19 @@ class _Search:
         self.counts: Counter[tuple[Path, str, str, int]] = Counter()
         self.first_lines: dict[tuple[Path, str, str], int] = {}
 
-    def in_folder(self, skip: frozenset[Path]) -> list[Hit]:
-        """The hits in the folder's files, in order."""
-        if not self.patterns:
+    def in_folder(self, skip: frozenset[Path], clean: Clean) -> list[Hit]:
+        """The hits in the folder's files, in order; fills `clean`."""
+        if self.matching.is_empty:
             return []
+        read: Clean = {}
         hits: list[Hit] = []
         parquet: dict[str, list[Path]] = {}
         for path in sorted(self.folder.rglob("*")):
             if path.is_symlink() or not path.is_file() or not skip.isdisjoint(path.parents):
+                continue
+            status = path.stat()
+            as_it_is = (status.st_ino, status.st_size, status.st_mtime_ns)
+            if clean.get(path) == as_it_is:
                 continue
             with path.open("rb") as file:
                 head = file.read(16)
@@ -97,13 +99,18 @@ class _Search:
             elif head == b"SQLite format 3\0":
                 hits += self._in_database(path, self._in_sqlite(path))
             elif head[:4] == b"PAR1":
+                read[path] = as_it_is
                 parquet.setdefault(parquet_schema(path), []).append(path)
             else:
+                read[path] = as_it_is
                 with path.open("rb") as file:
                     self._read_file(path, file, head)
         for files in parquet.values():
             hits += self._in_parquet(files)
-        return sorted(hits + self._in_lines())
+        hits += self._in_lines()
+        found = {self.folder / hit.file for hit in hits}
+        clean |= {path: as_it_is for path, as_it_is in read.items() if path not in found}
+        return sorted(hits)
 
     def _hit(self, path: Path, place: str, kind: str, count: int) -> Hit:
         return Hit(path.relative_to(self.folder).as_posix(), place, kind, count)
@@ -112,11 +119,7 @@ class _Search:
         """`in_tables`, and the kinds that lie in the file's bytes though no table holds them any more."""
         found = {hit.kind for hit in in_tables}
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            stray = [
-                self._hit(path, "bytes", kind, 1)
-                for kind, literals in self.literals.items()
-                if kind not in found and any(_is_in(content, one) for one in literals)
-            ]
+            stray = [self._hit(path, "bytes", kind, 1) for kind in self.matching.kinds_in_bytes(content, found)]
         return in_tables + stray
 
     def _in_duckdb(self, path: Path) -> list[Hit]:
@@ -156,26 +159,17 @@ class _Search:
         counts: Counter[tuple[str, str, str]] = Counter()
         if not names:
             return counts
-        may_hold = {name: f"(regexp_matches({_text(name)}, $any) or contains({_text(name)}, '\\u'))" for name in names}
-        # One expression of all kinds first, because most rows hold nothing at all.
-        held = ", ".join(
-            f"count(*) filter ({condition}) as held_{place}" for place, condition in enumerate(may_hold.values())
-        )
-        found = connection.execute(f"select {held} from {rows}", {"any": self.any}).fetchone() or ()
-        for name, count in zip(names, found, strict=True):
-            if not count:
-                continue
-            texts = connection.execute(
-                f"select {of}, {_text(name)}, count(*) from {rows} where {may_hold[name]} group by all",
-                {"any": self.any},
-            )
-            while row := texts.fetchone():
-                for kind in self._kinds(row[1]):
-                    counts[row[0], name, kind] += row[2]
+        columns = [f"{identifier(name)}::varchar" for name in names]
+        # What no value has in it keeps the columns apart, so that all are looked through at once.
+        together = f"concat_ws(chr(1), {', '.join(columns)})"
+        for file, *texts in self.matching.held(connection, rows, [of, *columns], together):
+            for name, text in zip(names, texts, strict=True):
+                for kind in self.matching.kinds(text) if text else ():
+                    counts[file, name, kind] += 1
         return counts
 
     def _in_sqlite(self, path: Path) -> list[Hit]:
-        hits: Counter[tuple[str, str]] = Counter()
+        matching, hits = self.matching, Counter[tuple[str, str]]()
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             database.text_factory = bytes
             tables = [
@@ -184,10 +178,19 @@ class _Search:
             for table in tables:
                 rows = database.execute(f"select * from {identifier(table)}")
                 names = [column[0] for column in rows.description]
-                for row in rows:
-                    for name, value in zip(names, row, strict=True):
-                        if isinstance(value, bytes):
-                            hits.update((f"{table}.{name}", kind) for kind in self._kinds_in_bytes(_unpacked(value)))
+                while some := rows.fetchmany(10_000):
+                    read = [
+                        (name, number, "\n".join(lines))
+                        for number, row in enumerate(some)
+                        for name, value in zip(names, row, strict=True)
+                        if isinstance(value, bytes)
+                        for lines in _readings(_unpacked(value))
+                    ]
+                    held = [read[place] for place in matching.held_texts(self.memory, [text for *_, text in read])]
+                    in_rows = {
+                        (name, number, kind) for name, number, text in held for kind in self.matching.kinds(text)
+                    }
+                    hits.update((f"{table}.{name}", kind) for name, _, kind in in_rows)
         return [self._hit(path, place, kind, count) for (place, kind), count in hits.items()]
 
     def _read_file(self, path: Path, file: IO[bytes], head: bytes) -> None:
@@ -218,25 +221,13 @@ class _Search:
     def _search_lines(self) -> None:
         if not self.waiting:
             return
-        sizes = [len(lines) for *_, lines in self.waiting]
-        table = pa.table(
-            {
-                "piece": pa.array([piece for piece, size in enumerate(sizes) for _ in range(size)]),
-                "place": pa.array([place for size in sizes for place in range(1, size + 1)]),
-                "line": pa.array([line for *_, lines in self.waiting for line in lines], pa.string()),
-            }
-        )
-        self.memory.register("read", table)
-        held = self.memory.execute(
-            "select piece, place, line from read "
-            "where regexp_matches(nfc_normalize(line), ?) or contains(line, '\\u') order by piece, place",
-            [self.any],
-        ).fetchall()
-        for piece, place, line in held:
-            path, member, reading, before, _ = self.waiting[piece]
-            for kind in self._kinds(line):
+        places = [(piece, place) for piece, (*_, lines) in enumerate(self.waiting) for place in range(len(lines))]
+        for number in self.matching.held_texts(self.memory, [line for *_, lines in self.waiting for line in lines]):
+            piece, place = places[number]
+            path, member, reading, before, lines = self.waiting[piece]
+            for kind in self.matching.kinds(lines[place]):
                 self.counts[path, member, kind, reading] += 1
-                self.first_lines.setdefault((path, member, kind), before + place)
+                self.first_lines.setdefault((path, member, kind), before + place + 1)
         self.waiting, self.waiting_bytes = [], 0
 
     def _in_lines(self) -> list[Hit]:
@@ -249,42 +240,6 @@ class _Search:
             self._hit(path, f"{member}line {self.first_lines[path, member, kind]}", kind, count)
             for (path, member, kind), count in counts.items()
         ]
-
-    def _kinds_in_bytes(self, value: bytes) -> set[str]:
-        return {kind for lines in _readings(value) for kind in self._kinds("\n".join(lines))}
-
-    def _kinds(self, text: str) -> set[str]:
-        text = unicodedata.normalize("NFC", _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text))
-        return {kind for kind, pattern in self.compiled.items() if pattern.search(text)}
-
-
-def _text(name: str) -> str:
-    # DuckDB's nfc_normalize ends a text at its first null character.
-    return f"nfc_normalize(replace({identifier(name)}::varchar, chr(0), ' '))"
-
-
-def _has(value: str, codec: str) -> bool:
-    """Whether the bytes of `value` in `codec` are long enough to say something."""
-    try:
-        return len(value.encode(codec)) > 5
-    except UnicodeEncodeError:
-        return False
-
-
-def _is_in(content: mmap.mmap, value: bytes) -> bool:
-    """Whether `content` holds the value and no longer word or number."""
-    place = content.find(value)
-    while place >= 0:
-        after = content[place + len(value) : place + len(value) + 1]
-        before = content[max(place - 1, 0) : place]
-        if not (_is_in_word(before, value[:1]) or _is_in_word(value[-1:], after)):
-            return True
-        place = content.find(value, place + 1)
-    return False
-
-
-def _is_in_word(one: bytes, other: bytes) -> bool:
-    return one.isalnum() and other.isalnum()
 
 
 def _unpacked(value: bytes) -> bytes:

@@ -15,6 +15,10 @@ _FULL_WIDTH = "".join(chr(0xFF10 + digit) for digit in range(10))
 _BETWEEN_DIGITS = "[-.() \u00a0\u2010-\u2015\u2212\u3000\uff0d]{0,3}"
 _BETWEEN_DATE_PARTS = "[-./년월 ]{0,2}"
 _LATIN = "0-9A-Za-z"
+_DROPPED = "-.()/년월 \t\n\r\f\v\x1c\x1d\x1e\x1f\x85\u00a0\u1680\u2028\u2029\u202f\u205f\u2212\u3000\uff0d" + "".join(
+    map(chr, (*range(0x2000, 0x200B), *range(0x2010, 0x2016)))
+)
+_SQUEEZING = str.maketrans(_FULL_WIDTH, _HALF_WIDTH, _DROPPED)
 
 
 def patterns(values: Mapping[str, Iterable[str]], country_code: str = "82") -> dict[str, str]:
@@ -60,6 +64,31 @@ def folded(text: str) -> str:
 def folded_value(text: str) -> str:
     """`text` in NFC and lower case, without blanks: equal for spellings that differ in nothing else."""
     return re.sub("[\\s\u00a0\u3000]+", "", unicodedata.normalize("NFC", text).lower())
+
+
+def loose(text: str) -> str:
+    """The SQL of `text` without anything that spellings of a value differ in; what is a null character is a blank."""
+    return f"lower(translate(nfc_normalize(replace({text}, chr(0), ' ')), '{_FULL_WIDTH}{_DROPPED}', '{_HALF_WIDTH}'))"
+
+
+def loose_values(values: Mapping[str, Iterable[str]], country_code: str = "82") -> set[str]:
+    """What `loose` leaves of every text that `patterns` would find a value in, wherever in it that stands."""
+    found = set()
+    for kind, some in values.items():
+        for value in some:
+            if kind == "phone":
+                found.add(_national(_digits(value), country_code) or _digits(value))
+            elif kind == "birth_date" and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+                year, month, day = value.split("-")
+                found.add(f"{year[2:]}{month}{day}")
+                found |= {f"{year}{m}{d}" for m in {month, month.lstrip("0")} for d in {day, day.lstrip("0")}}
+            else:
+                found.add(_squeezed(value))
+    return found - {""}
+
+
+def _squeezed(value: str) -> str:
+    return unicodedata.normalize("NFC", value).translate(_SQUEEZING).lower()
 
 
 def _digits(phone: str) -> str:

@@ -162,3 +162,22 @@ def test_a_telephone_number_is_dialled_in_five_forms_and_a_service_number_in_one
         "821056261111",
     ]
     assert phone_digits(["1588-1234"]) == ["15881234"]
+
+
+def test_what_was_found_clean_is_read_again_only_when_it_changed(settings, tmp_path):
+    clean: dict[Path, tuple[int, int, int]] = {}
+    (tmp_path / "same.txt").write_text("nothing")
+    (tmp_path / "hit.txt").write_text("Sky@Example.com")
+    plant_parquet(tmp_path / "changed.parquet", "nothing")
+    assert [hit.file for hit in search(settings, tmp_path, VALUES, clean=clean)] == ["hit.txt"]
+    assert sorted(path.name for path in clean) == ["changed.parquet", "same.txt"]
+    plant_parquet(tmp_path / "changed.parquet", "Sky@Example.com")
+    assert [hit.file for hit in search(settings, tmp_path, VALUES, clean=clean)] == ["changed.parquet", "hit.txt"]
+
+
+def test_of_several_hundred_persons_each_is_found(settings, tmp_path):
+    numbers = [f"010-5626-{number:04}" for number in range(1000, 1400)]
+    plant_parquet(tmp_path / "many.parquet", " ; ".join(numbers))
+    (tmp_path / "last.txt").write_text(f"+82 {numbers[-1][1:]}")
+    hits = search(settings, tmp_path, {"phone": numbers, "email": [f"a{number}@example.com" for number in numbers]})
+    assert [(hit.file, hit.kind) for hit in hits] == [("last.txt", "phone"), ("many.parquet", "phone")]
