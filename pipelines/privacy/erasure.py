@@ -27,6 +27,7 @@ from pipelines.manifest import read_manifests
 from pipelines.privacy import erased_rows, erased_state, journal, separation
 from pipelines.privacy.holdings import find_holdings
 from pipelines.privacy.journal import Journal
+from pipelines.privacy.matching import Matching
 from pipelines.privacy.person import Person, find_person, shared_values
 from pipelines.privacy.spellings import patterns
 from pipelines.privacy.tombstones import make_key, tombstones_of
@@ -173,24 +174,29 @@ def _in_rows_of_others(warehouse: duckdb.DuckDBPyConnection, person: Person) -> 
     A text that speaks of the person is none: what it says is to be found.
     """
     kinds = {kind: person.values[kind] for kind in ("name", "phone", "email", "address")}
+    matching = Matching(kinds)
+    spelt = {
+        kind: {value: re.compile(expression) for value in some for expression in patterns({kind: [value]}).values()}
+        for kind, some in kinds.items()
+    }
     found: dict[str, set[str]] = {kind: set() for kind in kinds}
     for feed in feeds().values():
         for column in feed.columns:
-            if column.holds not in ("name", "contact"):
+            if column.holds not in ("name", "contact") or matching.is_empty:
                 continue
-            name = identifier(column.name)
-            for kind, pattern in patterns(kinds).items():
-                texts = warehouse.execute(
-                    f"select distinct nfc_normalize(raw.{name}) from {identifier('raw', feed.name)} as raw "
-                    f"anti join erased_rows on erased_rows.feed = {literal(feed.name)} "
-                    "and raw.batch_id = erased_rows.batch_id and raw.row_number = erased_rows.row_number "
-                    f"where regexp_matches(nfc_normalize(raw.{name}), $pattern)",
-                    {"pattern": pattern},
-                ).fetchall()
-                for value in kinds[kind] if texts else ():
-                    own = patterns({kind: [value]}).get(kind)
-                    if own and any(re.search(own, text) for (text,) in texts):
-                        found[kind].add(value)
+            others = (
+                f"(select distinct nfc_normalize(raw.{identifier(column.name)}) as text "
+                f"from {identifier('raw', feed.name)} as raw "
+                f"anti join erased_rows on erased_rows.feed = {literal(feed.name)} "
+                "and raw.batch_id = erased_rows.batch_id and raw.row_number = erased_rows.row_number)"
+            )
+            for (text,) in matching.held(warehouse, others, ["text"], "text"):
+                for kind in matching.kinds(text):
+                    found[kind] |= {
+                        value
+                        for value, expression in spelt[kind].items()
+                        if value not in found[kind] and expression.search(text)
+                    }
     return {kind: frozenset(some) for kind, some in found.items()}
 
 

@@ -5,6 +5,7 @@ name and address, or the row that it refers to, lead. A record that could not be
 text names.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -18,7 +19,15 @@ from pipelines.contracts import Feed, feeds
 from pipelines.identity.records import surrogate_key
 from pipelines.manifest import read_manifests
 from pipelines.privacy.person import REGISTER, Person, shared_values
-from pipelines.privacy.spellings import folded, folded_value, patterns, phone_digits
+from pipelines.privacy.spellings import (
+    folded,
+    folded_value,
+    loose,
+    loose_values,
+    patterns,
+    phone_digits,
+    together,
+)
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Source, SourcesFile
 from pipelines.sources.deliveries import source_of
@@ -68,13 +77,14 @@ class Holdings:
         SHORTEST_KEY characters, by a name that nobody else has, or by a name beside the date of birth.
         """
         values = self.person.values
-        found = patterns(
-            {kind: values.get(kind, frozenset()) for kind in (*_TELLING, "birth_date", "name")}
-            | {
-                "customer_key": [record.customer_key for record in self.person.records if record.customer_key],
-                "own_name": self.own_names,
-            }
-        )
+        told = {kind: values.get(kind, frozenset()) for kind in (*_TELLING, "name")} | {
+            "customer_key": frozenset(record.customer_key for record in self.person.records if record.customer_key),
+            "own_name": self.own_names,
+        }
+        found = patterns(told | {"birth_date": values.get("birth_date", frozenset())})
+        # Few texts get past a look for plain strings, and what is spelt in many ways is asked of these alone.
+        plain = list(together(map(re.escape, loose_values(told))))
+        may_tell = " or ".join(f"regexp_matches({loose(text)}, $plain[{place + 1}])" for place in range(len(plain)))
         text = f"nfc_normalize({text})"
         conditions = [
             f"regexp_matches({text}, $told_{kind}[1])" for kind in found if kind not in ("birth_date", "name")
@@ -85,7 +95,10 @@ class Holdings:
             conditions.append(f"({both})")
         else:
             given = {name: one for name, one in given.items() if name not in ("told_birth_date", "told_name")}
-        return Predicate(f"coalesce({' or '.join(conditions) or 'false'}, false)", given)
+        if not (plain and conditions):
+            return Predicate("false", {})
+        sql = f"case when {may_tell} then coalesce({' or '.join(conditions)}, false) else false end"
+        return Predicate(sql, given | {"plain": plain})
 
     def ways_in_raw(self, feed: Feed, alias: str = "") -> dict[str, Predicate]:
         """The parts of `in_raw`, by way as PERSON_ROWS says it."""

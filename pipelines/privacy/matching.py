@@ -15,13 +15,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.privacy.spellings import loose, loose_values, patterns
+from pipelines.privacy.spellings import loose, loose_values, patterns, together
 
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _WINDOW_BYTES = 1 << 20
 _LONGEST_BYTES = 1024
-# What RE2 keeps of so many plain strings at once stays within its memory.
-_TOGETHER = 100
 
 
 class Matching:
@@ -32,7 +30,7 @@ class Matching:
         expressions = patterns(known)
         self._compiled = {kind: re.compile(expression) for kind, expression in expressions.items()}
         searched = {kind: known[kind] for kind in expressions}
-        self._loose = [r"\\u[0-9a-f]{4}", *_together(map(re.escape, loose_values(searched)))]
+        self._loose = [r"\\u[0-9a-f]{4}", *together(map(re.escape, loose_values(searched)))]
         self._bytes = {
             kind: [value.encode(codec) for value in some for codec in ("utf-8", "cp949") if _has(value, codec)]
             for kind, some in searched.items()
@@ -72,7 +70,7 @@ class Matching:
         searched = {kind: some for kind, some in self._bytes.items() if kind not in but and some}
         escaped = ["".join(f"\\x{byte:02x}" for byte in one) for some in searched.values() for one in some]
         present: set[bytes] = set()
-        expressions = list(_together(escaped))
+        expressions = list(together(escaped))
         for start in range(0, len(content), _WINDOW_BYTES) if expressions else ():
             window = content[start : start + _WINDOW_BYTES + _LONGEST_BYTES]
             piece = pa.array([window], pa.binary())
@@ -81,12 +79,6 @@ class Matching:
         for kind, some in searched.items():
             if any(one in present and _is_in(content, one) for one in some):
                 yield kind
-
-
-def _together(expressions: Iterable[str]) -> Iterator[str]:
-    known = sorted(set(expressions))
-    for start in range(0, len(known), _TOGETHER):
-        yield "|".join(known[start : start + _TOGETHER])
 
 
 def _has(value: str, codec: str) -> bool:

@@ -5,7 +5,7 @@ What is written here is read alike by Python and by DuckDB (RE2). They are meant
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 SHORTEST_KEY = 5
 """In characters: a shorter key is found in any text, as an amount or a part of a date."""
@@ -18,6 +18,7 @@ _LATIN = "0-9A-Za-z"
 _DROPPED = "-.()/년월 \t\n\r\f\v\x1c\x1d\x1e\x1f\x85\u00a0\u1680\u2028\u2029\u202f\u205f\u2212\u3000\uff0d" + "".join(
     map(chr, (*range(0x2000, 0x200B), *range(0x2010, 0x2016)))
 )
+_TOGETHER = 100
 _SQUEEZING = str.maketrans(_FULL_WIDTH, _HALF_WIDTH, _DROPPED)
 
 
@@ -85,6 +86,13 @@ def loose_values(values: Mapping[str, Iterable[str]], country_code: str = "82") 
             else:
                 found.add(_squeezed(value))
     return found - {""}
+
+
+def together(expressions: Iterable[str]) -> Iterator[str]:
+    """The expressions as alternatives, so many at once as RE2 can keep in its memory."""
+    known = sorted(set(expressions))
+    for start in range(0, len(known), _TOGETHER):
+        yield "|".join(known[start : start + _TOGETHER])
 
 
 def _squeezed(value: str) -> str:
