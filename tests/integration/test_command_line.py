@@ -15,13 +15,23 @@ from pipelines.errors import EXIT_CODE_MEANINGS
 from .homes import Home
 
 COMMANDS = (
-    "person show",
-    "person log",
-    "prune",
-    *("init", "simulate", "run", "backfill", "publish", "retract", "rebuild", "status", "ui", "doctor"),
+    *(
+        "init",
+        "simulate",
+        "run",
+        "backfill",
+        "publish",
+        "retract",
+        "rebuild",
+        "erase",
+        "prune",
+        "status",
+        "ui",
+        "doctor",
+    ),
     *(f"quarantine {name}" for name in ("list", "show", "fix", "discard", "replay")),
     *(f"identity {name}" for name in ("show", "why", "events", "review", "always", "never", "undo", "train")),
-    "consent show",
+    *("consent show", "person show", "person log"),
     "quality report",
 )
 
