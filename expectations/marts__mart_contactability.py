@@ -12,7 +12,7 @@ SUITE = audit_suite(
     table_where(
         "every customer has a line, and nobody else",
         "select customer_id from ("
-        "select customer_id from core.dim_customer_current where customer_id not in ('-1', '-2')"
+        "select customer_id from core.dim_customer_current where customer_id not in ('-1', '-2', '-3')"
         ") as customers full join (select customer_id, true as has_line from {batch}) as lines using (customer_id) "
         "where customers.customer_id is null or lines.has_line is null",
     ),

@@ -62,6 +62,16 @@ def test_facts_of_erased_customers_are_published_for_the_erased_member(built, er
     assert erased[0].ask_published(known, [names]) == [(0,)]
 
 
+def test_nobody_asks_any_longer_what_erased_customers_had_allowed(built, erased):
+    home = erased[0]
+    for table in ("core.dim_consent", "core.dim_permission", "marts.mart_contactability"):
+        assert home.ask_published(f"select count(*) from {table} where customer_id = '-3'") == [(0,)]
+        rows = f"select count(*) from {table}"
+        assert built.ask_published(rows)[0] > home.ask_published(rows)[0]
+    verdicts = "select distinct verdict_code from marts.mart_consent_breach where customer_id = '-3'"
+    assert home.ask_published(verdicts) in ([], [("unproven",)])
+
+
 def test_the_command_proves_that_nothing_is_left(erased):
     home, text = erased
     (line,) = [line for line in text.splitlines() if "in all" in line]

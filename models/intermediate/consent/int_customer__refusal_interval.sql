@@ -35,7 +35,7 @@ listed as (
             refusal_checks.source_system = checks.source_system
             and refusal_checks.refusal_list_code = checks.refusal_list_code
             and refusal_checks.checked_date = checks.checked_date
-    where refusal_checks.customer_id <> '-1'
+    where refusal_checks.customer_id not in ('-1', '-3')
 ),
 
 marked as (

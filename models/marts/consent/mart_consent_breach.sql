@@ -76,7 +76,8 @@ judged as (
     select
         ruled.*,
         case
-            when ruled.customer_id = '-1' then 'unknown_customer'
+            -- Of who was erased nobody knows any longer what they had allowed.
+            when ruled.customer_id in ('-1', '-3') then 'unknown_customer'
             when ruled.rule_code = '-1' then 'no_rule'
             when ruled.is_night then coalesce(permissions.night_reason_code, 'no_consent')
             else coalesce(permissions.reason_code, 'no_consent')

@@ -4,7 +4,7 @@ with
 
 customers as (
     select * from {{ ref('dim_customer_current') }}
-    where customer_id not in ('-1', '-2')
+    where customer_id not in ('-1', '-2', '-3')
 ),
 
 company as (

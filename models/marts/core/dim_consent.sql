@@ -13,7 +13,7 @@ counted as (
         *,
         count(*) over (partition by customer_id, purpose_code, is_night) as event_count
     from events
-    where customer_id <> '-1'
+    where customer_id not in ('-1', '-3')
 ),
 
 rules as (

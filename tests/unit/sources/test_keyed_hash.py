@@ -14,7 +14,7 @@ from loading_home import Home
 
 from pipelines.errors import SourcesFileError, UsageError
 from pipelines.load import Reload
-from pipelines.sources.keyed_hash import _MACROS, _padded_keys
+from pipelines.sources.keyed_hash import _MACROS, padded_keys
 from pipelines.sources.personal_numbers import create_masking_macros
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -41,7 +41,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def hashed(connection: duckdb.DuckDBPyConnection, text: str | None, secret: str = SECRET) -> str | None:
-    row = connection.execute("select keyed_hash(?, ?::blob, ?::blob)", [text, *_padded_keys(secret)]).fetchone()
+    row = connection.execute("select keyed_hash(?, ?::blob, ?::blob)", [text, *padded_keys(secret)]).fetchone()
     assert row is not None
     return row[0]
 
@@ -122,7 +122,7 @@ def test_the_log_of_statements_does_not_show_the_secret(home: Home, monkeypatch:
     connection.execute("call enable_logging('QueryLog')")
     hashed(connection, NUMBER, secret)
     log = " ".join(str(row) for row in connection.execute("select message from duckdb_logs").fetchall())
-    inner, outer = _padded_keys(secret)
+    inner, outer = padded_keys(secret)
     assert "keyed_hash" in log
     assert all(part not in log for part in (secret, str(inner), str(outer), inner.hex(), outer.hex()))
 
