@@ -28,7 +28,7 @@ SEED = 20_260_101
 SIZES = (100_000, 300_000, 1_000_000)
 LAST_DAY = date(2025, 12, 31)
 NOW = datetime(2026, 1, 1)
-MEMORY_LIMIT = "3GB"
+MEMORY_LIMIT = "2500MB"
 
 
 def identity(work: Path, runs: int) -> Iterator[Figure]:
