@@ -16,7 +16,6 @@ from rich.markup import escape
 from pipelines.errors import UsageError
 from pipelines.lock import writing
 from pipelines.privacy.interrupted import finish_interrupted
-from pipelines.privacy.separation import destroy_ended
 from pipelines.progress_display import ProgressDisplay, counted
 from pipelines.settings import Settings
 
@@ -81,6 +80,12 @@ class Writing:
             errors.print(escape(text), soft_wrap=True)
 
 
+def require_loaded(settings: Settings) -> None:
+    """Raise UsageError where the home has no warehouse yet."""
+    if not settings.warehouse.exists():
+        raise UsageError(f"{settings.warehouse}: nothing has been loaded yet", "run `crmdw run` first")
+
+
 @contextmanager
 def writing_command(name: str, wait: float, today: datetime | None = None) -> Iterator[Writing]:
     """The frame of a command that writes to the home; nobody else does meanwhile. Raises LockedError."""
@@ -91,6 +96,9 @@ def writing_command(name: str, wait: float, today: datetime | None = None) -> It
     with writing(settings, f"crmdw {name}", wait):
         finish_interrupted(settings)
         now = instant_of(settings, today)
-        for file in destroy_ended(settings, now.date()):
-            console.print(f"{file.name}: its day has come, and it is destroyed", soft_wrap=True)
+        if settings.separated.exists():
+            from pipelines.privacy.separation import destroy_ended  # noqa: PLC0415
+
+            for file in destroy_ended(settings, now.date()):
+                console.print(f"{file.name}: its day has come, and it is destroyed", soft_wrap=True)
         yield Writing(settings, now, started)

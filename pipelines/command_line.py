@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 
 from pipelines import repair_commands
-from pipelines.command_frame import Day, Today, Wait, Writing, console, errors, writing_command
+from pipelines.command_frame import Day, Today, Wait, Writing, console, errors, require_loaded, writing_command
 from pipelines.consent.command import app as consent
 from pipelines.errors import EXIT_CODE_MEANINGS, LockedError, UsageError, WarehouseError
 from pipelines.identity.command import app as identity
@@ -228,8 +228,7 @@ def publish(wait: Wait = 0, today: Today = None) -> None:
 
     with writing_command("publish", wait, today) as command:
         require_warehouse(command.settings)
-        if not command.settings.warehouse.exists():
-            raise UsageError(f"{command.settings.warehouse}: nothing has been loaded yet", "run `crmdw run` first")
+        require_loaded(command.settings)
         command.run_job(tags_to_publish(command.now), "from what is loaded", load=False)
 
 

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.command_frame import By, Reason, Wait, Writing, console, errors, writing_command
+from pipelines.command_frame import By, Reason, Wait, Writing, console, errors, require_loaded, writing_command
 from pipelines.errors import UsageError
 from pipelines.progress_display import ProgressDisplay
 from pipelines.settings import Settings
@@ -296,8 +296,7 @@ def _home(feed: str | None) -> Settings:
     if feed not in (None, *feeds()):
         raise UsageError(f"{feed}: there is no such feed", f"give one of {', '.join(feeds())}")
     require_warehouse(settings)
-    if not settings.warehouse.exists():
-        raise UsageError(f"{settings.warehouse}: nothing has been loaded yet", "run `crmdw run` first")
+    require_loaded(settings)
     with connected(settings, settings.warehouse, read_only=True) as warehouse:
         check_tables(warehouse)
     return settings

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.command_frame import console
+from pipelines.command_frame import console, require_loaded
 from pipelines.errors import UsageError
 from pipelines.settings import Settings
 
@@ -40,8 +40,7 @@ def show(
 
     settings = Settings.from_environment()
     asked = _moment(on) if on else None
-    if not settings.warehouse.exists():
-        raise UsageError(f"{settings.warehouse}: nothing has been loaded yet", "run `crmdw run` first")
+    require_loaded(settings)
     with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
         if not warehouse.execute("select 1 from duckdb_tables() where table_name = 'dim_permission'").fetchone():
             raise UsageError(f"{settings.warehouse}: the models were never built", "run `crmdw publish` first")

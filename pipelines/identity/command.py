@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.command_frame import By, Reason, Wait, Writing, console, writing_command
+from pipelines.command_frame import By, Reason, Wait, Writing, console, require_loaded, writing_command
 from pipelines.errors import UsageError
 from pipelines.settings import Settings
 
@@ -141,7 +141,7 @@ def train(wait: Wait = 0) -> None:
     from pipelines.identity.learning import train_model  # noqa: PLC0415
 
     with writing_command("identity train", wait) as command:
-        _require_home(command.settings)
+        require_loaded(command.settings)
         version, records = train_model(command.settings, command.now.astimezone(UTC).replace(tzinfo=None))
         console.print(f"Model {version} was learnt from {records:,} records.")
         _publish(command, f"identity by model {version}")
@@ -172,7 +172,7 @@ def _deciding(command: Writing) -> "Iterator[duckdb.DuckDBPyConnection]":
     from pipelines.identity.changes import TABLES  # noqa: PLC0415
     from pipelines.ledger import create_tables  # noqa: PLC0415
 
-    _require_home(command.settings)
+    require_loaded(command.settings)
     with connected(command.settings, command.settings.warehouse) as warehouse:
         create_tables(warehouse)
         warehouse.execute(TABLES)
@@ -187,16 +187,11 @@ def _warehouse() -> "Iterator[duckdb.DuckDBPyConnection]":
     from pipelines.lock import looking  # noqa: PLC0415
 
     settings = Settings.from_environment()
-    _require_home(settings)
+    require_loaded(settings)
     with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
         if not warehouse.execute("select 1 from duckdb_tables() where schema_name = 'identity' limit 1").fetchone():
             raise UsageError(f"{settings.warehouse}: identity was never resolved", "run `crmdw publish` first")
         yield warehouse
-
-
-def _require_home(settings: Settings) -> None:
-    if not settings.warehouse.exists():
-        raise UsageError(f"{settings.warehouse}: nothing has been loaded yet", "run `crmdw run` first")
 
 
 def _print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

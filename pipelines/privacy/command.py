@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.command_frame import By, Reason, Today, Wait, console, writing_command
+from pipelines.command_frame import By, Reason, Today, Wait, console, require_loaded, writing_command
 from pipelines.errors import UsageError
 from pipelines.settings import Settings
 
@@ -40,7 +40,7 @@ def show(
     with writing_command("person show", wait) as command:
         settings = command.settings
         author = command.author(by, reason)
-        _require_home(settings)
+        require_loaded(settings)
         sources_file = load_sources_file(settings.sources_file)
         with connected(settings, settings.warehouse) as warehouse:
             create_tables(warehouse)
@@ -79,7 +79,7 @@ def prune(
 
     with writing_command("prune", wait, today) as command:
         settings = command.settings
-        _require_home(settings)
+        require_loaded(settings)
         prepare(settings)
         with connected(settings, settings.warehouse) as warehouse:
             create_tables(warehouse)
@@ -110,7 +110,7 @@ def list_accesses(
     from pipelines.privacy.person import find_person  # noqa: PLC0415
 
     settings = Settings.from_environment()
-    _require_home(settings)
+    require_loaded(settings)
     with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
         of = None
         if customer:
@@ -127,11 +127,6 @@ def list_accesses(
         )
     if not found:
         console.print("Nobody has looked.")
-
-
-def _require_home(settings: Settings) -> None:
-    if not settings.warehouse.exists():
-        raise UsageError(f"{settings.warehouse}: nothing has been loaded yet", "run `crmdw run` first")
 
 
 def _write_private(out: Path, text: str) -> None:

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.command_frame import By, Today, Wait, Writing, console, errors, writing_command
+from pipelines.command_frame import By, Today, Wait, Writing, console, errors, require_loaded, writing_command
 from pipelines.errors import UsageError, WarehouseError
 from pipelines.progress_display import ProgressDisplay
 from pipelines.settings import Settings
@@ -64,8 +64,7 @@ def erase(  # noqa: PLR0913 (each is an option of the command)
     with writing_command("erase", wait, today) as command:
         settings = command.settings
         require_warehouse(settings)
-        if not settings.warehouse.exists():
-            raise UsageError(f"{settings.warehouse}: nothing has been loaded yet", "run `crmdw run` first")
+        require_loaded(settings)
         author = command.author(by, reason)
         sources_file = load_sources_file(settings.sources_file)
         erased_date = sources_file.company.business_day(command.now)
@@ -194,8 +193,7 @@ def _show_erasures() -> None:
     from pipelines.privacy.erasure_ledger import erasures  # noqa: PLC0415
 
     settings = Settings.from_environment()
-    if not settings.warehouse.exists():
-        raise UsageError(f"{settings.warehouse}: nothing has been loaded yet", "run `crmdw run` first")
+    require_loaded(settings)
     with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
         found = erasures(warehouse)
     if not found:
