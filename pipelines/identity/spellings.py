@@ -32,7 +32,7 @@ select clean_text(address) from raw.dm__mailings where customer_key is null
 
 _NEW_ADDRESSES = """
 insert into identity.addresses
-select address, parts.district_key, parts.town, parts.street, parts.house_number, coalesce(parts.has_unit, false)
+select address, district_key(parts), parts.town, parts.street, parts.house_number, coalesce(parts.has_unit, false)
 from (
     select address, address_parts(address) as parts
     from wanted

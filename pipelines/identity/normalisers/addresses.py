@@ -5,7 +5,8 @@ r"""Korean addresses taken apart: by road name and building number, or by town a
   `street`, the road; of a lot the dong or ri it lies in
   `house_number`, the building's or lot's, then building and unit: `152 101-1203`
   `has_unit`, whether a unit is named; else it may be a whole apartment block
-  `region_key`, `district_key`, the names by which the region is looked up
+  `province`, `district`, `township`, `dong`: the names of the region's levels as they are written
+- `region_key(parts)`, `district_key(parts)`: the names by which a region, and its district, are looked up
 - `region_code(parts)`: the code of the smallest region that `address_parts` names and `create_region_keys` knows; of a
   road address without its dong in parentheses that is a district
 
@@ -54,7 +55,7 @@ create or replace temp macro address_words(text) as
     list_transform(
         [regexp_extract(lower(plain_letters(text)), {literal(_PARTS)}, {_PART_NAMES})],
         lambda part: struct_pack(
-            province := short_province(part.full || part.short),
+            province := part.full || part.short,
             district := part.district,
             township := part.township,
             street := replace(part.street, ' ', ''),
@@ -93,19 +94,16 @@ create or replace temp macro address_parts(text) as
                 ''
             ),
             has_unit := word.flat.unit || word.flat.short_unit <> '',
-            region_key := nullif(
-                trim(concat_ws(
-                    ' ',
-                    word.province,
-                    nullif(word.district, ''),
-                    nullif(word.township, ''),
-                    nullif(if(word.is_lot, word.street, word.remark), '')
-                )),
-                ''
-            ),
-            district_key := nullif(trim(concat_ws(' ', word.province, nullif(word.district, ''))), '')
+            province := nullif(word.province, ''),
+            district := nullif(word.district, ''),
+            township := nullif(word.township, ''),
+            dong := nullif(if(word.is_lot, word.street, word.remark), '')
         )
     )[1];
+create or replace temp macro district_key(parts) as
+    nullif(concat_ws(' ', short_province(parts.province), parts.district), '');
+create or replace temp macro region_key(parts) as
+    nullif(concat_ws(' ', district_key(parts), parts.township, parts.dong), '');
 """
 
 _REGION_MACROS = """
@@ -114,9 +112,9 @@ create or replace temp macro region_code_of(key) as (
 );
 create or replace temp macro region_code(parts) as
     coalesce(
-        region_code_of(parts.region_key),
-        region_code_of(regexp_replace(parts.region_key, '[0-9]+동$', '동')),
-        region_code_of(parts.district_key)
+        region_code_of(region_key(parts)),
+        region_code_of(regexp_replace(region_key(parts), '[0-9]+동$', '동')),
+        region_code_of(district_key(parts))
     );
 """
 
