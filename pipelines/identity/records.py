@@ -26,16 +26,13 @@ PERSON_KEY = """
 _RECORDS = f"""
 create or replace table {{target}} as
 with versions as (
-    select {RECORD_ID} as record_id, *
-    from {{raw}}
-    where {{condition}}
+    select * from {{raw}} where {{condition}}
 ), newest as (
     select
-        record_id,
         min(delivery_date) as first_delivery_date,
         max(struct_pack(delivery_date, batch_id, row_number)) as version,
     from versions
-    group by record_id
+    group by source_system, customer_key
 ), last_known as (
     select versions.*, newest.first_delivery_date
     from versions
@@ -61,7 +58,7 @@ with versions as (
     from called
 )
 select
-    record_id,
+    {RECORD_ID} as record_id,
     source_system,
     customer_key as record_key,
     first_delivery_date,
@@ -90,22 +87,26 @@ left join names
 _PHONES = f"""
 create or replace table {{target}} as
 with versions as (
-    select {RECORD_ID} as record_id, plain_phone(phone) as phone, delivery_date, batch_id, row_number
+    select source_system, customer_key, plain_phone(phone) as phone, delivery_date, batch_id, row_number
     from {{raw}}
     where {{condition}}
 ), changes as (
     select *
     from versions
-    window of_record as (partition by record_id order by delivery_date, batch_id, row_number)
-    qualify phone is distinct from lag(phone) over of_record or lag(record_id) over of_record is null
+    window of_record as (partition by source_system, customer_key order by delivery_date, batch_id, row_number)
+    qualify phone is distinct from lag(phone) over of_record or row_number() over of_record = 1
+), dated as (
+    select
+        *,
+        delivery_date as valid_from,
+        lead(delivery_date) over (
+            partition by source_system, customer_key order by delivery_date, batch_id, row_number
+        ) as valid_to,
+    from changes
 )
-select
-    record_id,
-    phone,
-    delivery_date as valid_from,
-    lead(delivery_date) over (partition by record_id order by delivery_date, batch_id, row_number) as valid_to,
-from changes
-qualify phone is not null and valid_to is distinct from valid_from
+select {RECORD_ID} as record_id, phone, valid_from, valid_to
+from dated
+where phone is not null and valid_to is distinct from valid_from
 """
 
 
