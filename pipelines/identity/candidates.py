@@ -20,7 +20,7 @@ wide one the more strangers agree the more customers there are: of these so few 
 
 @dataclass(frozen=True)
 class Block:
-    """Records that agree on `columns` of `numbered` meet, where at most `most` of them do.
+    """Records of one kind of party that agree on `columns` of `numbered` meet, where at most `most` of them do.
 
     Where all of them agree on `had` as well, they have met in the earlier block of these columns.
     """
@@ -60,19 +60,20 @@ BLOCKS = (
 )
 
 
-def find_candidates(connection: duckdb.DuckDBPyConnection) -> None:
+def find_candidates(connection: duckdb.DuckDBPyConnection, is_everybody_new: bool) -> None:
     """Create the temporary table `candidates` (position_a, position_b, has_common_phone) from the numbered records.
 
-    Each pair of a new record and a known one, or of two new ones, once, in the order of the positions. Persons and
-    corporations are no pair; a telephone number is common only where the two records had it at the same time. Also
-    makes these records `comparable`.
+    Each pair of a new record and a known one, or of two new ones, once, in the order of the positions; new are those in
+    `new_positions`, or all. Persons and corporations are no pair; a telephone number is common only where the two
+    records had it at the same time. Also makes these records `comparable`.
     """
-    is_everybody_new = not connection.execute("select 1 from new_positions limit 1").fetchone()
     connection.execute("create or replace temp table met (position_a uinteger, position_b uinteger)")
+    _take_keys(connection)
     for block in BLOCKS:
         _meet(connection, block, is_everybody_new)
     for block in TRUSTED:
         _meet_first(connection, block, is_everybody_new)
+    connection.execute("drop table keys")
     _meet_by_phone(connection, is_everybody_new)
     connection.execute("""
         create or replace temp table candidates as
@@ -94,6 +95,16 @@ def find_candidates(connection: duckdb.DuckDBPyConnection) -> None:
     """)
     make_comparable(connection, "looked_at")
     connection.execute("drop table looked_at")
+
+
+def _take_keys(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the table `keys` (position and the columns of all blocks): every value as its hash, taken once for all."""
+    columns = sorted({column for block in BLOCKS for column in block.columns})
+    hashes = ", ".join(
+        f"case when {column} is not null then hash({column}, party_type = 'corporation') end as {column}"
+        for column in columns
+    )
+    connection.execute(f"create or replace temp table keys as select position, {hashes} from numbered")
 
 
 def _meet(connection: duckdb.DuckDBPyConnection, block: Block, is_everybody_new: bool) -> None:
@@ -135,11 +146,21 @@ def _meet_first(connection: duckdb.DuckDBPyConnection, block: Block, is_everybod
 
         {_keyed_sql(block, is_everybody_new)},
 
+        wide as (
+            select block from keyed group by block having count(*) > {block.most} and bool_or(is_new)
+        ),
+
+        members as (
+            select keyed.*, numbered.record_id
+            from keyed
+            inner join numbered on keyed.position = numbered.position
+            where keyed.block in (select block from wide)
+        ),
+
         blocks as (
             select list(position) filter (is_new) as newer, arg_min(position, record_id, 2) as firsts
-            from keyed
+            from members
             group by block
-            having count(*) > {block.most} and bool_or(is_new)
         ),
 
         pairs as (
@@ -155,15 +176,11 @@ def _meet_first(connection: duckdb.DuckDBPyConnection, block: Block, is_everybod
 
 
 def _keyed_sql(block: Block, is_everybody_new: bool) -> str:
-    """The query `keyed` (block, had, position, record_id, is_new) of the records in blocks that a new one is in."""
+    """The query `keyed` (block, had, position, is_new) of the records in blocks that a new one is in."""
     had = f"case when {_present(block.had)} then hash({', '.join(block.had)}) end" if block.had else "null"
     keyed = f"""
-        select
-            hash({", ".join(block.columns)}, party_type = 'corporation') as block,
-            {had} as had,
-            position,
-            record_id
-        from numbered
+        select hash({", ".join(block.columns)}) as block, {had} as had, position
+        from keys
         where {_present(block.columns)}
     """
     if is_everybody_new:

@@ -153,8 +153,25 @@ def _contents(records: str, phones: str) -> str:
     """
 
 
-def keep_changes(warehouse: duckdb.DuckDBPyConnection) -> None:
-    """Write what find_changes and the matching found into schema `identity`, within the caller's transaction."""
+def keep_changes(warehouse: duckdb.DuckDBPyConnection, is_everybody: bool) -> None:
+    """Write what find_changes and the matching found into schema `identity`, within the caller's transaction.
+
+    `is_everybody`: whether all records changed, and nothing that was known stands.
+    """
+    if is_everybody:
+        warehouse.execute(
+            """
+            delete from identity.records;
+            insert into identity.records from work.all_records;
+            delete from identity.phones;
+            insert into identity.phones from work.all_phones;
+            delete from identity.edges;
+            insert into identity.edges from work.found_edges;
+            delete from identity.review;
+            insert into identity.review select record_a, record_b, rule, weight, reason from work.review;
+            """
+        )
+        return
     for table, key in (("records", "record_id"), ("phones", "record_id"), ("edges", "record_a"), ("edges", "record_b")):
         warehouse.execute(f"delete from identity.{table} where {key} in {CHANGED_OR_GONE}")
     warehouse.execute(

@@ -34,18 +34,15 @@ def number_records(connection: duckdb.DuckDBPyConnection, records: str, phones: 
     """Create what pairs are sought in: views `numbered`, one row per record, and `dated_phones`; table `new_positions`.
 
     `records` is a table, not a view: positions are those of its rows, and hold within this call only. Where `new` is
-    None or names every record, `new_positions` stays empty and everybody is new. A street is the town where the address
-    is by lot. Values that more than MAX_NAMES names share are left out; with `new`, as far as new records bring them.
+    None, everybody is new and `new_positions` stays empty. A street is the town where the address is by lot. Values
+    that more than MAX_NAMES names share are left out; with `new`, as far as new records bring them.
     """
     _find_shared(connection, records, phones, new)
     connection.execute("create or replace temp table new_positions (position uinteger)")
     if new:
         connection.execute(f"""
             insert into new_positions
-            select rowid
-            from {records}
-            where record_id in (select record_id from {new})
-                and exists (select 1 from {records} where record_id not in (select record_id from {new}))
+            select rowid from {records} where record_id in (select record_id from {new})
         """)
     connection.execute(f"""
         create or replace temp view dated_phones as
@@ -98,13 +95,6 @@ def make_comparable(connection: duckdb.DuckDBPyConnection, among: str | None = N
         names as (
             select full_name, {_LETTERS} as letters
             from (select distinct full_name from chosen where full_name is not null)
-        ),
-
-        numbers as (
-            select record_id, list_sort(list(distinct phone)) as phones
-            from dated_phones
-            where record_id in (select record_id from chosen)
-            group by record_id
         )
 
         select
@@ -112,11 +102,9 @@ def make_comparable(connection: duckdb.DuckDBPyConnection, among: str | None = N
             strftime(chosen.birth_date, '%Y%m%d') as birth_digits,
             split_part(chosen.house_number, ' ', 1) as building,
             names.letters,
-            numbers.phones,
-            numbers.phones is not null as has_phone
+            chosen.record_id in (select record_id from dated_phones) as has_phone
         from chosen
         left join names on chosen.full_name = names.full_name
-        left join numbers on chosen.record_id = numbers.record_id
     """)
 
 

@@ -8,27 +8,19 @@ import duckdb
 
 
 def find_components(connection: duckdb.DuckDBPyConnection, edges: str) -> None:
-    """Create the temporary table `components` (record_id, component) of all records in `edges` (record_a, record_b)."""
-    connection.execute(f"""
-        create or replace temp table nodes as
-        select record_id, row_number() over () as node
-        from (select record_a as record_id from {edges} union select record_b from {edges})
+    """Create the temporary table `components` (node, component) of all nodes in `edges` (node_a, node_b)."""
+    connection.execute(f"create or replace temp table left_over as select node_a, node_b from {edges}")
+    connection.execute("""
+        create or replace temp table components as
+        select node, node as component from (select node_a as node from left_over union select node_b from left_over)
     """)
-    connection.execute(f"""
-        create or replace temp table left_over as
-        select a.node as node_a, b.node as node_b
-        from {edges} as edges
-        inner join nodes as a on edges.record_a = a.record_id
-        inner join nodes as b on edges.record_b = b.record_id
-    """)
-    connection.execute("create or replace temp table labels as select node, node as label from nodes")
     while _count(connection, "select count(*) from left_over"):
         _point_to_smallest(connection)
         _follow_to_ends(connection)
         connection.execute("""
-            create or replace temp table labels as
-            select labels.node, coalesce(pointers.target, labels.label) as label
-            from labels left join pointers on labels.label = pointers.node
+            create or replace temp table components as
+            select components.node, coalesce(pointers.target, components.component) as component
+            from components left join pointers on components.component = pointers.node
         """)
         connection.execute("""
             create or replace temp table left_over as
@@ -38,11 +30,7 @@ def find_components(connection: duckdb.DuckDBPyConnection, edges: str) -> None:
             inner join pointers as b on left_over.node_b = b.node
             where a.target <> b.target
         """)
-    connection.execute("""
-        create or replace temp table components as
-        select nodes.record_id, labels.label as component from nodes inner join labels using (node)
-    """)
-    for table in ("nodes", "left_over", "labels", "pointers"):
+    for table in ("left_over", "pointers"):
         connection.execute(f"drop table if exists {table}")
 
 

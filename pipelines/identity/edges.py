@@ -87,9 +87,11 @@ def insert_edges(
     threshold: float = THRESHOLD,
 ) -> None:
     """What `find_edges` does, into the existing table `table`."""
+    if new and not connection.execute(f"from {new} limit 1").fetchone():
+        return
     parameters = model.parameters
     number_records(connection, records, phones, new)
-    find_candidates(connection)
+    find_candidates(connection, is_everybody_new=new is None)
     _tell_name_frequencies(connection, parameters)
     connection.execute(
         f"insert into {table} {_edges_sql(parameters)}", {"threshold": threshold, "model_version": model.version}

@@ -165,22 +165,10 @@ left join oldest using (cluster_id)
 
 _ASSIGNED = """
 create or replace table work.assigned as
-with ends as (
-    select record_a as record_id, record_b as other, rule, tier, weight from subset_edges
-    union all
-    select record_b, record_a, rule, tier, weight from subset_edges
-), rules as (
-    select ends.record_id, arg_min(ends.rule, (ends.tier, -coalesce(ends.weight, 0), ends.rule)) as rule
-    from ends
-    inner join clusters as own on ends.record_id = own.record_id
-    inner join clusters as others on ends.other = others.record_id and own.cluster_id = others.cluster_id
-    group by ends.record_id
-)
-select clusters.record_id, chosen.customer_id, coalesce(rules.rule, 'own_key') as rule, prior.customer_id as before
+select clusters.record_id, chosen.customer_id, coalesce(clusters.rule, 'own_key') as rule, prior.customer_id as before
 from clusters
 inner join chosen using (cluster_id)
 left join prior using (record_id)
-left join rules using (record_id)
 """
 
 _EVENTS = """
@@ -233,7 +221,7 @@ left join evidence using (customer_id, other_customer_id)
 def assign_customers(connection: duckdb.DuckDBPyConnection) -> None:
     """Create `assigned` (record_id, customer_id, rule, before) and `events`, what changed among known customers.
 
-    Needs `clusters` (record_id, cluster_id), `subset_records` and `subset_edges` of the same records, `returned`
+    Needs `clusters` (record_id, cluster_id, rule), `subset_records` and `subset_edges` of the same records, `returned`
     (record_id, customer_id), whose own ids are not to be had again, and the warehouse attached. The customer that was
     there first survives a merge; what leaves a customer is named after the first of its records, by (first delivery,
     system, number).

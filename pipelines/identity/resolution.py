@@ -56,21 +56,22 @@ def resolve(
             before, model = changes.resolved(work), changes.model_in_force(work)
             changes.find_changes(work, before, model)
             changed = _count(work, "changed")
+            is_everybody = changed == _count(work, "all_records")
             is_touched = changed > 0 or _count(work, "gone") > 0 or changes.is_overridden(work, before)
         number = before.resolution_number + is_touched
         if is_touched:
             progress(f"comparing {changed:,} new or changed records")
-            find_edges(work, model, "all_records", "all_phones", "changed")
+            find_edges(work, model, "all_records", "all_phones", None if is_everybody else "changed")
             progress("clustering")
             with reading(work, settings):
-                _take_touched(work, before)
-                cluster(work, "subset_records", "subset_edges", "never", "always")
+                _take_touched(work, before, is_everybody)
+                cluster(work, "subset_records", "subset_edges", "never")
                 name_returned(work, settings, "clusters")
                 assign_customers(work)
         with attached(work, settings) as warehouse:
             warehouse.execute("begin transaction")
             if is_touched:
-                changes.keep_changes(warehouse)
+                changes.keep_changes(warehouse, is_everybody)
                 write_assignments(warehouse, number, model.version, run_id, now)
             changes.note_resolved(warehouse, number, model)
             warehouse.execute("commit")
@@ -92,14 +93,14 @@ def recall(settings: Settings) -> None:
             warehouse.execute("insert into identity.phones from work.phones")
 
 
-def _take_touched(work: duckdb.DuckDBPyConnection, before: Resolved) -> None:
+def _take_touched(work: duckdb.DuckDBPyConnection, before: Resolved, is_everybody: bool) -> None:
     """Make `subset_records` and `subset_edges`: whatever hangs together with what changed or was decided.
 
     Edges that were refused before count too, so that what comes out does not depend on the order of the days.
     """
     work.execute(f"create table never as {overrides_in_force('never', 'warehouse.')}")
     work.execute(f"create table always as {overrides_in_force('always', 'warehouse.')}")
-    if not work.execute("select 1 from all_records anti join changed using (record_id) limit 1").fetchone():
+    if is_everybody:
         work.execute("create view subset_records as from work.all_records")
         work.execute("create view evident as from work.found_edges")
         work.execute("create view wanted as from work.changed")

@@ -62,6 +62,7 @@ def train(connection: duckdb.DuckDBPyConnection, records: str, phones: str) -> M
     """The model of these records, the same for the same records; of fewer than FEWEST_RECORDS the default model."""
     number_records(connection, records, phones, None)
     make_comparable(connection)
+    _add_phones(connection)
     count = _count(connection, "select count(*) from comparable")
     if count < FEWEST_RECORDS:
         drop_comparable(connection)
@@ -82,6 +83,18 @@ def train(connection: duckdb.DuckDBPyConnection, records: str, phones: str) -> M
             "prior": prior,
         }
     )
+
+
+def _add_phones(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give `comparable` the lists of telephone numbers that Splink compares."""
+    connection.execute("""
+        create or replace temp table comparable as
+        select comparable.*, numbers.phones
+        from comparable
+        left join (
+            select record_id, list_sort(list(distinct phone)) as phones from dated_phones group by record_id
+        ) as numbers on comparable.record_id = numbers.record_id
+    """)
 
 
 def _strangers(connection: duckdb.DuckDBPyConnection) -> Chances:

@@ -24,7 +24,8 @@ create or replace temp macro plain_letters(text) as
                 lambda composed: trim(case
                     when regexp_matches(composed, '[\uff01-\uff5e{_BLANK}]|  ')
                         then regexp_replace(
-                            translate(composed, {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)}), '[ {_BLANK}]+', ' ', 'g'
+                            translate(composed, {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)}),
+                            '[ {_BLANK}]+', ' ', 'g'
                         )
                     else composed
                 end)

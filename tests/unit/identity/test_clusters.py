@@ -20,7 +20,6 @@ def clustered(
     records: str,
     edges: list[Edge],
     never: list[tuple[str, str]] | None = None,
-    always: list[tuple[str, str]] | None = None,
     max_size: int = 100,
 ) -> set[str]:
     """The clusters, each as its records' letters in order."""
@@ -29,12 +28,11 @@ def clustered(
         "create or replace table edges (record_a varchar, record_b varchar, rule varchar, tier integer, weight double)"
     )
     for a, b, tier, weight in edges:
-        connection.execute("insert into edges values (?, ?, 'a rule', ?, ?)", [a, b, tier, weight])
-    for name, pairs in (("never", never or []), ("always", always or [])):
-        connection.execute(f"create or replace table {name} (record_a varchar, record_b varchar)")
-        for pair in pairs:
-            connection.execute(f"insert into {name} values (?, ?)", pair)
-    cluster(connection, "records", "edges", "never", "always", max_size)
+        connection.execute("insert into edges values (?, ?, ?, ?, ?)", [a, b, f"rule of tier {tier}", tier, weight])
+    connection.execute("create or replace table never (record_a varchar, record_b varchar)")
+    for pair in never or []:
+        connection.execute("insert into never values (?, ?)", pair)
+    cluster(connection, "records", "edges", "never", max_size)
     rows = connection.execute(
         "select cluster_id, string_agg(record_id, '' order by record_id) from clusters group by all"
     ).fetchall()
@@ -64,8 +62,14 @@ def test_never_cuts_the_weakest_edge_between_the_two(connection: duckdb.DuckDBPy
     assert review(connection) == [("b", "c", "never")]
 
 
-def test_always_joins_what_has_no_edge(connection: duckdb.DuckDBPyConnection) -> None:
-    assert clustered(connection, "abc", [("a", "b", 2, None)], always=[("c", "a")]) == {"abc"}
+def test_the_rule_of_a_record_is_that_of_its_surest_edge_within_the_cluster(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    edges: list[Edge] = [("a", "b", 3, 9.0), ("b", "c", 2, None), ("c", "d", 1, None)]
+    assert clustered(connection, "abcde", edges, never=[("b", "c")]) == {"ab", "cd", "e"}
+    rules = dict(connection.execute("select record_id, rule from clusters").fetchall())
+    weighed, trusted = "rule of tier 3", "rule of tier 1"
+    assert rules == {"a": weighed, "b": weighed, "c": trusted, "d": trusted, "e": None}
 
 
 def test_weak_edges_do_not_grow_a_cluster_beyond_the_size(connection: duckdb.DuckDBPyConnection) -> None:

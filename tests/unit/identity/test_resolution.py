@@ -243,6 +243,18 @@ def test_a_stewards_word_joins_what_no_rule_does_and_can_be_taken_back(company: 
     assert kinds(company) == ["merge", "split"]
 
 
+def test_a_stewards_word_compares_nobody_anew(company: Home) -> None:
+    deliver(company, 1, "shop", **{"9": ",김은경,,010-1234-5678,"})
+    deliver(company, 2, "branch", **{"3": KIM, "8": LEE})
+    bring_up(company)
+    edges = company.rows("from identity.edges order by all")
+    assert edges
+    with connected(company.settings, company.settings.warehouse) as warehouse:
+        override(warehouse, "always", find_record(warehouse, "shop:9"), find_record(warehouse, "branch:8"), AUTHOR)
+    resolve(company.settings, "run", datetime(2024, 2, 2))
+    assert company.rows("from identity.edges order by all") == edges
+
+
 def test_the_way_between_two_records_names_every_edge(company: Home) -> None:
     deliver(company, 1, "shop", **{"9": ",김은경,,010-1234-5678,"})
     deliver(company, 2, "branch", **{"1": ",김은경,,,kim@example.com", "3": KIM})
