@@ -29,11 +29,12 @@ def cluster(
 ) -> None:
     """Create the tables `clusters` and `review`.
 
-    These are (record_id, cluster_id, rule) and (record_a, record_b, rule, weight, reason). `records` has every record_id, also of those without an edge; `edges` those of the steward as well; `never` is pairs
-    (record_a, record_b) in any order. A cluster is a connected component, known by its smallest record_id; `rule` is
-    that of the surest edge that holds the record in it, and null where it is alone. Where a component holds a `never`
-    pair or more than `max_size` records, its edges are taken again, the surest first, and an edge that would join such
-    a pair, or grow a cluster beyond `max_size` without a trusted key, goes to `review` with the reason.
+    These are (record_id, cluster_id, rule) and (record_a, record_b, rule, weight, reason). `records` has every
+    record_id, also of those without an edge; `edges` those of the steward as well; `never` is pairs (record_a,
+    record_b) in any order. A cluster is a connected component, known by its smallest record_id; `rule` is that of the
+    surest edge that holds the record in it, and null where it is alone. Where a component holds a `never` pair or more
+    than `max_size` records, its edges are taken again, the surest first, and an edge that would join such a pair, or
+    grow a cluster beyond `max_size` without a trusted key, goes to `review` with the reason.
     """
     # Records are told apart by numbers, which are many times as quick to group and to join as their ids.
     connection.execute(f"""
