@@ -15,8 +15,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.privacy.spellings import loose, loose_values, patterns, together
+from pipelines.privacy.spellings import loose, loose_values, patterns, together, unsqueezed
 
+_FEW = 50
+"""Values up to which one expression finds them in text as it is written, ten times as quickly as it is squeezed."""
+
+_CODE_OF_CHARACTER = r"\\u[0-9a-f]{4}"
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _WINDOW_BYTES = 1 << 20
 _LONGEST_BYTES = 1024
@@ -30,7 +34,9 @@ class Matching:
         expressions = patterns(known)
         self._compiled = {kind: re.compile(expression) for kind, expression in expressions.items()}
         searched = {kind: known[kind] for kind in expressions}
-        self._loose = [r"\\u[0-9a-f]{4}", *together(map(re.escape, loose_values(searched)))]
+        squeezed = loose_values(searched)
+        self._loose = [_CODE_OF_CHARACTER, *together(map(re.escape, squeezed))]
+        self._written = f"{unsqueezed(squeezed)}|{_CODE_OF_CHARACTER}" if len(squeezed) <= _FEW else None
         self._bytes = {
             kind: [value.encode(codec) for value in some for codec in ("utf-8", "cp949") if _has(value, codec)]
             for kind, some in searched.items()
@@ -47,10 +53,15 @@ class Matching:
     ) -> Iterator[tuple[Any, ...]]:
         """The SQL expressions `columns` of those `rows` whose expression `text` may hold a value."""
         chosen = ", ".join(f"{column} as column_{number}" for number, column in enumerate(columns))
+        condition = ""
+        if self._written:
+            # As a variable it is a constant, which DuckDB compiles once; of a parameter it would do so again and again.
+            connection.execute("set variable written = $written", {"written": self._written})
+            condition = f"where regexp_matches({text}, getvariable('written'))"
         # DuckDB would squeeze a text once for each expression.
-        batches = connection.execute(f"select {loose(text)} as squeezed, {chosen} from {rows}").fetch_record_batch(
-            100_000
-        )
+        batches = connection.execute(
+            f"select {loose(text)} as squeezed, {chosen} from {rows} {condition}"
+        ).fetch_record_batch(100_000)
         for batch in batches:
             may_hold = reduce(pc.or_, (pc.match_substring_regex(batch.column(0), one) for one in self._loose))
             found = batch.filter(may_hold)

@@ -15,10 +15,12 @@ _FULL_WIDTH = "".join(chr(0xFF10 + digit) for digit in range(10))
 _BETWEEN_DIGITS = "[-.() \u00a0\u2010-\u2015\u2212\u3000\uff0d]{0,3}"
 _BETWEEN_DATE_PARTS = "[-./년월 ]{0,2}"
 _LATIN = "0-9A-Za-z"
+# Of what is dropped, what is ASCII or a Hangul syllable, within brackets of an expression.
+_DROPPED_PLAIN = r"-.()/ \t-\r\x1c-\x1f년월"
 _DROPPED = "-.()/년월 \t\n\r\f\v\x1c\x1d\x1e\x1f\x85\u00a0\u1680\u2028\u2029\u202f\u205f\u2212\u3000\uff0d" + "".join(
     map(chr, (*range(0x2000, 0x200B), *range(0x2010, 0x2016)))
 )
-_TOGETHER = 100
+_TOGETHER = 1_000
 _SQUEEZING = str.maketrans(_FULL_WIDTH, _HALF_WIDTH, _DROPPED)
 
 
@@ -69,7 +71,14 @@ def folded_value(text: str) -> str:
 
 def loose(text: str) -> str:
     """The SQL of `text` without anything that spellings of a value differ in; what is a null character is a blank."""
-    return f"lower(translate(nfc_normalize(replace({text}, chr(0), ' ')), '{_FULL_WIDTH}{_DROPPED}', '{_HALF_WIDTH}'))"
+    # DuckDB builds translate's table anew for each row, so text of ASCII and Hangul, which is most, goes another way.
+    return f"""
+        list_transform([{text}], lambda written: lower(case
+            when regexp_full_match(written, '[\\x01-\\x7e가-힣]*')
+                then regexp_replace(written, '[{_DROPPED_PLAIN}]+', '', 'g')
+            else translate(nfc_normalize(replace(written, chr(0), ' ')), '{_FULL_WIDTH}{_DROPPED}', '{_HALF_WIDTH}')
+        end))[1]
+    """
 
 
 def loose_values(values: Mapping[str, Iterable[str]], country_code: str = "82") -> set[str]:
@@ -88,8 +97,18 @@ def loose_values(values: Mapping[str, Iterable[str]], country_code: str = "82") 
     return found - {""}
 
 
+def unsqueezed(squeezed: Iterable[str]) -> str:
+    """The expression of `squeezed` values, as `loose_values` makes them, in text as it is written.
+
+    It finds text of other letters than ASCII and Hangul as well, whatever that says.
+    """
+    between = f"[\\x00{_DROPPED_PLAIN}]*"
+    spelt = sorted(between.join(map(re.escape, value)) for value in squeezed)
+    return "|".join(["(?is)[^\\x00-\\x7e가-힣]", *spelt])
+
+
 def together(expressions: Iterable[str]) -> Iterator[str]:
-    """The expressions as alternatives, so many at once as RE2 can keep in its memory."""
+    """The expressions, which are plain strings, as alternatives: so many at once as RE2 can keep in its memory."""
     known = sorted(set(expressions))
     for start in range(0, len(known), _TOGETHER):
         yield "|".join(known[start : start + _TOGETHER])
