@@ -138,7 +138,7 @@ def run(
         return
     with writing_command("run", wait, today) as command:
         state = look(command.settings, command.now)
-        for text in state.arrivals.unreadable:
+        for text in state.arrivals.left_out:
             errors.print(escape(text), soft_wrap=True)
         if state.is_idle or state.is_empty:
             if state.is_published and state.completeness.is_complete:
