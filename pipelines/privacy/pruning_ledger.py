@@ -5,7 +5,7 @@ Days before that one are closed: what was delivered for them is not loaded, mend
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 import duckdb
 
@@ -48,6 +48,14 @@ def closed_before(warehouse: duckdb.DuckDBPyConnection) -> dict[str, date]:
     return dict(
         warehouse.execute("select feed, max(delivered_before) from ledger.pruned_batches group by all").fetchall()
     )
+
+
+def pruned_since(warehouse: duckdb.DuckDBPyConnection, instant: datetime) -> dict[str, date]:
+    """Feed -> the day before which it was pruned after `instant` (UTC, without a zone)."""
+    if not is_there(warehouse):
+        return {}
+    query = "select feed, max(delivered_before) from state.prunings where pruned_at > ? group by all order by all"
+    return dict(warehouse.execute(query, [instant]).fetchall())
 
 
 def without_archive(warehouse: duckdb.DuckDBPyConnection) -> frozenset[str]:

@@ -105,7 +105,7 @@ def find_arrivals(
         if source.connection:
             days = [day for day in _complete_days(source, today) if (first or day) <= day <= (last or day)]
             open_days = [day for day in days if not known.is_closed(source.feed, day)]
-            too_old = [str(day) for day in days if day not in open_days and look.is_new(source, day)]
+            too_old = [str(day) for day in look.unknown(source, days[: len(days) - len(open_days)])]
             for delivery in look.at(source, open_days):
                 _refuse_second(slots.setdefault(delivery.slot, delivery.path), delivery.path, delivery.slot)
             arrivals.left_out.extend(_closed(known, source, too_old))
@@ -205,9 +205,10 @@ class _DatabaseLook:
                 self.arrivals.touched.append(delivery)
         return deliveries
 
-    def is_new(self, source: Source, day: date) -> bool:
-        """Whether the ledger has no delivery of the source for `day`."""
-        return day not in {load.delivery_date for load in self._loads(source)}
+    def unknown(self, source: Source, days: list[date]) -> list[date]:
+        """Those of `days` for which the ledger has no delivery of the source."""
+        loaded = {load.delivery_date for load in self._loads(source)} if days else set()
+        return [day for day in days if day not in loaded]
 
     def _loads(self, source: Source) -> list[Load]:
         """The ledger's lines in force for the source's slots, the latest last."""

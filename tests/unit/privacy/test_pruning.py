@@ -17,8 +17,11 @@ from pipelines.load import Reload
 from pipelines.privacy import pruning
 from pipelines.privacy.prune import Prunable, prunable_rows
 from pipelines.privacy.pruning import kept_for_look_ups, prunable_history
+from pipelines.privacy.pruning_ledger import pruned_since
 from pipelines.rebuild import rebuild
 from pipelines.repair import find_deliveries, load_what_is_stale, restore, retract
+from pipelines.sources import deliveries
+from pipelines.sources.deliveries import find_arrivals
 from pipelines.state import look
 
 TRANSACTIONS, CONTRACTS = "branch__transactions", "branch__contracts"
@@ -234,12 +237,16 @@ def test_the_last_state_of_a_key_stays_however_old_and_so_does_its_batch(
         rows = "".join(f"{key},2024-01-01,active\n" for key in keys.split(","))
         home.deliver(f"contracts_2024010{day}.csv", f"contract_key,signed_date,status\n{rows}")
     home.load(CONTRACTS)
+    # Of one slot, what was superseded goes with what took its place, or stays with it.
+    mended = "contract_key,signed_date,status\nC1,2024-01-01,suspended\nC2,2024-01-01,active\n"
+    home.deliver("contracts_20240101.csv", mended)
+    home.load(CONTRACTS)
     keep(monkeypatch, CONTRACTS, archive_days=DAYS)
     assert prune(home) == [(f"rows of {CONTRACTS} in raw, delivered before 2024-01-03", 1)]
     now = [("C1", "2024-01-02"), ("C1", "2024-01-03"), ("C2", "2024-01-01"), ("C3", "2024-01-02"), ("C3", "2024-01-04")]
     assert raw_keys(home, CONTRACTS) == now
     assert unbalanced(home, CONTRACTS) == []
-    assert archived(home, CONTRACTS) == 4
+    assert archived(home, CONTRACTS) == 5
     before = lines(home)
     remake(home)
     assert (lines(home), raw_keys(home, CONTRACTS)) == (before, now)
@@ -303,6 +310,54 @@ def test_a_feed_that_others_look_values_up_in_keeps_its_rows(sales: Home, monkey
     sales.add_source(RESPONSES, "responses.csv", columns, codec="utf-8")
     assert dict(kept_for_look_ups(sales.sources_file())) == {TRANSACTIONS: [RESPONSES]}
     assert prune(sales) == []
+
+
+def test_what_looks_up_a_withdrawn_delivery_is_not_marked_to_be_loaded_again_on_closed_days(
+    sales: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up = {"look_up": TRANSACTIONS, "match": {"transaction_key": "sale"}, "take": "transacted_at"}
+    columns = {"response_key": "response", "response_type": {"constant": "inquiry"}, "responded_at": look_up}
+    sales.add_source(RESPONSES, "responses_{date:%Y%m%d}.csv", columns, codec="utf-8")
+    for day in (2, 3):
+        sales.deliver(f"responses_2024010{day}.csv", f"response,sale\nR{day},A1\n")
+    sales.load(RESPONSES)
+    keep(monkeypatch, RESPONSES)
+    assert prune(sales) == [(f"rows of {RESPONSES} in raw, delivered before 2024-01-03", 1)]
+    loads = find_deliveries(sales.settings, TRANSACTIONS, date(2024, 1, 1), None, None)
+    retract(sales.settings, sales.sources_file(), loads, AUTHOR)
+    stale = "select feed, delivery_date::varchar from ledger.loads where is_current and is_stale"
+    assert sales.rows(stale) == [(RESPONSES, "2024-01-03")]
+    assert sales.load(RESPONSES).batches == 1
+    assert sales.rows(stale) == []
+
+
+def test_closed_days_of_a_database_are_not_asked_for_and_told_where_they_are_new(
+    sales: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(monkeypatch, TRANSACTIONS)
+    prune(sales)
+    columns = sales.sources.pop()["columns"]
+    terms = {"format": "postgresql", "connection": "SOME_DATABASE", "table": "sales", "watermark": "transacted_at"}
+    source = {"feed": TRANSACTIONS, "source_system": "shop", "start": "2024-01-01", "columns": columns} | terms
+    sales.sources.append(source)
+    asked: list[date] = []
+    monkeypatch.setattr(deliveries, "day_contents", lambda source, zone, days: asked.extend(days) or {})
+    with connected(sales.settings, sales.settings.warehouse, read_only=True) as warehouse:
+        ledger = known(warehouse)
+    arrivals = find_arrivals(ledger, sales.sources_file(), today=date(2024, 1, 5))
+    assert asked == [FIRST_OPEN, date(2024, 1, 4)]
+    (left_out,) = arrivals.left_out
+    assert left_out.startswith("2024-01-01 and 1 more of shop: not loaded: branch__transactions was pruned of all")
+
+
+def test_what_was_pruned_is_told_of_a_file_made_again_that_was_published_before(
+    sales: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(monkeypatch, TRANSACTIONS)
+    prune(sales)
+    with connected(sales.settings, sales.settings.warehouse, read_only=True) as warehouse:
+        assert pruned_since(warehouse, datetime(2024, 1, 1)) == {TRANSACTIONS: FIRST_OPEN}
+        assert pruned_since(warehouse, datetime(2999, 1, 1)) == {}
 
 
 def test_a_home_from_before_there_was_any_pruning_has_no_closed_days(sales: Home) -> None:
