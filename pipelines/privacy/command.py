@@ -106,6 +106,8 @@ def prune(
         console.print("Nothing is kept longer than need be.")
     elif not is_applied:
         console.print("Nothing was removed; `crmdw prune --apply` does.")
+    elif any(one.consequence for one in found):
+        console.print("`crmdw run` builds and publishes what this changed.")
 
 
 @app.command("log", epilog="Example: [cyan]crmdw person log --customer branch:00001007[/cyan]")

@@ -39,7 +39,7 @@ def kept_for_look_ups(sources_file: SourcesFile) -> Iterator[tuple[str, list[str
 def prunable_history(
     warehouse: duckdb.DuckDBPyConnection, settings: Settings, sources_file: SourcesFile, today: date
 ) -> Iterator[Prunable]:
-    """By feed, the raw rows and the archived batches that its contract no longer keeps.
+    """By feed, the raw rows and the archived batches that its contract no longer keeps, and what a kill left of them.
 
     They are to be removed in this order, after the quarantine: what is held back still belongs to its batch. Feeds that
     others look up in are left alone.
@@ -94,10 +94,10 @@ def prune_again(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> None:
 
 
 def _consequence(feed: Feed, before: date) -> str:
-    closed = f"from then on nothing that was delivered before {before} is loaded, mended or withdrawn"
+    closed = "these days are closed then: nothing is loaded, mended or withdrawn for them"
     if feed.brings == "events":
-        return f"what they brought to {', '.join(feed.fills)}, and to the marts, is gone with the next run; {closed}"
-    return f"the last state of each {', '.join(feed.key)} stays, so that no mart changes; {closed}"
+        return f"facts delivered before {before} leave {', '.join(feed.fills)} and the marts with the next run; {closed}"
+    return f"the last state of each {', '.join(feed.key)} stays, so that no fact or customer changes; {closed}"
 
 
 def _old_rows(feed: Feed) -> str:
