@@ -96,7 +96,9 @@ def prune_again(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> None:
 def _consequence(feed: Feed, before: date) -> str:
     closed = "these days are closed then: nothing is loaded, mended or withdrawn for them"
     if feed.brings == "events":
-        return f"facts delivered before {before} leave {', '.join(feed.fills)} and the marts with the next run; {closed}"
+        return (
+            f"facts delivered before {before} leave {', '.join(feed.fills)} and the marts with the next run; {closed}"
+        )
     return f"the last state of each {', '.join(feed.key)} stays, so that no fact or customer changes; {closed}"
 
 
