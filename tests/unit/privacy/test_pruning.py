@@ -205,10 +205,9 @@ def test_a_required_day_that_was_pruned_is_not_missing(sales: Home, monkeypatch:
 def test_a_rebuild_brings_nothing_back_and_the_ledger_as_it_was(
     sales: Home, monkeypatch: pytest.MonkeyPatch, archive_days: int | None
 ) -> None:
-    superseded = deliver_sales(sales, 2, "2A", "2B", "2C")
+    deliver_sales(sales, 2, "2A", "2B", "2C")
     sales.load(TRANSACTIONS)
-    assert superseded.exists()
-    loads = find_deliveries(sales.settings, TRANSACTIONS, date(2024, 1, 1), None, None)
+    loads = find_deliveries(sales.settings, TRANSACTIONS, date(2024, 1, 2), None, None)
     retract(sales.settings, sales.sources_file(), loads, AUTHOR)
     keep(monkeypatch, TRANSACTIONS, archive_days=archive_days)
     prune(sales)
@@ -285,6 +284,8 @@ def test_what_a_kill_before_the_files_left_is_removed_by_the_next_pruning(
             prune(sales)
     assert archived(sales, TRANSACTIONS) == 4
     before = lines(sales)
+    # What was decided has to be in the copies by then.
+    sales.settings.warehouse.unlink()
     remake(sales)
     assert lines(sales) == before
     assert prune(sales) == [("archived files that a pruning was stopped at", 2)]
