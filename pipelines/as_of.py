@@ -7,7 +7,7 @@ today: where they are the same as then, so is the content.
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from pipelines.ledger import create_tables, current_loads
 from pipelines.ledger_writing import write_completeness
 from pipelines.manifest import read_manifests
 from pipelines.privacy.erasure_ledger import erasures
+from pipelines.privacy.pruning_ledger import pruned_since
 from pipelines.publish import audit_candidate, build_candidate, candidate_file, version_file
 from pipelines.rebuild import load_archived
 from pipelines.settings import Settings
@@ -63,7 +64,8 @@ class Remade:
     """A file made again: its path, number of tables and content hash.
 
     `differing` names the tables that are not as they were published; None where that is not known, because the
-    version of then is no longer kept. `erased` counts the persons that were erased since then, and are not in it.
+    version of then is no longer kept. `erased` counts the persons that were erased since then, and are not in it; nor
+    is what was delivered before the days that `pruned` has by feed, where it was pruned since then.
     """
 
     path: Path
@@ -71,6 +73,7 @@ class Remade:
     content_hash: str
     differing: list[str] | None
     erased: int = 0
+    pruned: dict[str, date] = field(default_factory=dict)
 
 
 def find_edition(settings: Settings, company: Company, day: date) -> Edition:
@@ -127,7 +130,9 @@ def remake(
             raise AuditError("the audit refused the file:\n  " + "\n  ".join(faults), "mend what is named above")
         progress("write", "comparing it with what was published")
         remade = replace(
-            compared(settings, candidate_file(aside), edition, out), erased=_erased_since(settings, edition)
+            compared(settings, candidate_file(aside), edition, out),
+            erased=_erased_since(settings, edition),
+            pruned=_pruned_since(settings, edition),
         )
         _put(candidate_file(aside), out)
         return remade
@@ -181,6 +186,11 @@ def compared(settings: Settings, candidate: Path, edition: Edition, out: Path) -
 def _erased_since(settings: Settings, edition: Edition) -> int:
     with connected(settings, settings.warehouse, read_only=True) as warehouse:
         return sum(one.persons for one in erasures(warehouse) if one.decided_at > edition.published_at)
+
+
+def _pruned_since(settings: Settings, edition: Edition) -> dict[str, date]:
+    with connected(settings, settings.warehouse, read_only=True) as warehouse:
+        return pruned_since(warehouse, edition.published_at)
 
 
 def _hashes(connection: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, str]:

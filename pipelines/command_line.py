@@ -138,7 +138,7 @@ def run(
         return
     with writing_command("run", wait, today) as command:
         state = look(command.settings, command.now)
-        for text in state.arrivals.unreadable:
+        for text in state.arrivals.left_out:
             errors.print(escape(text), soft_wrap=True)
         if state.is_idle or state.is_empty:
             if state.is_published and state.completeness.is_complete:
@@ -167,6 +167,8 @@ def _run_as_of(command: Writing, day: date, out: Path) -> None:
             f"{remade.erased:,} persons were erased since: it excludes them, and their facts belong to nobody.",
             soft_wrap=True,
         )
+    for feed, before in remade.pruned.items():
+        console.print(f"{feed} was pruned: it lacks what was delivered before {before}.", soft_wrap=True)
     published = f"{edition.published_at:%Y-%m-%d %H:%M} UTC"
     console.print(f"{remade.path}  ({remade.tables} tables, as known when published at {published})", soft_wrap=True)
     if remade.content_hash == edition.content_hash:
@@ -178,7 +180,7 @@ def _run_as_of(command: Writing, day: date, out: Path) -> None:
     console.print(
         f"Its content differs from what was published then (hash {remade.content_hash}, then {edition.content_hash}), "
         f"{where}: mapping, rules or models have changed since"
-        f"{', or persons were erased' if remade.erased else ''}.",
+        f"{', or persons were erased' if remade.erased else ''}{', or feeds pruned' if remade.pruned else ''}.",
         soft_wrap=True,
     )
 
@@ -199,7 +201,9 @@ def backfill(
     The same command goes on where it was interrupted, with the feeds not yet done.
     """
     from pipelines.backfill import backfill_key, feeds_done, forget  # noqa: PLC0415
+    from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.contracts import feeds  # noqa: PLC0415
+    from pipelines.repair import require_open  # noqa: PLC0415
     from pipelines.run_tags import tags_to_backfill  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
@@ -209,6 +213,9 @@ def backfill(
         raise UsageError(f"--feed {feed}: there is no such feed", f"give one of {', '.join(feeds())}")
     with writing_command("backfill", wait, today) as command:
         sources_file = load_sources_file(command.settings.sources_file)
+        if command.settings.warehouse.exists():
+            with connected(command.settings, command.settings.warehouse, read_only=True) as warehouse:
+                require_open(warehouse, [feed] if feed else feeds(), first.date())
         if restart:
             forget(command.settings)
         key = backfill_key(command.settings, first.date(), last.date(), feed)

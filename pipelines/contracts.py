@@ -6,10 +6,10 @@ What a company's own files look like, and how they map onto a contract, is in th
 from datetime import time
 from functools import lru_cache
 from graphlib import TopologicalSorter
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipelines.settings import PROJECT_ROOT
 
@@ -104,7 +104,7 @@ class Feed(_Strict):
     table: str
     description: str
     key: list[str]
-    brings: Literal["snapshot", "changes"]
+    brings: Literal["snapshot", "changes", "events"]
     delivery: DeliveryTerms
     codec: str
     tolerance: float = Field(ge=0, le=1)
@@ -114,7 +114,31 @@ class Feed(_Strict):
     revenue: Revenue | None = None
     person: Belonging = Belonging()
     quarantine_days: int = Field(default=400, ge=1)
+    raw_days: int | None = Field(default=None, ge=1)
+    archive_days: int | None = Field(default=None, ge=1)
     columns: list[Column]
+
+    @model_validator(mode="after")
+    def _is_kept_as_long_as_it_is_needed(self) -> Self:
+        """What raw holds the archive must be able to give again, and what is held back must have a batch to go to."""
+        if self.archive_days is not None and (self.raw_days is None or self.archive_days < self.raw_days):
+            raise ValueError(f"{self.name}: archive_days is less than raw_days: give as many days or more")
+        if self.archive_days is not None and self.brings == "snapshot":
+            raise ValueError(
+                f"{self.name}: a snapshot has no archive_days, because what is unchanged depends on the one before: "
+                "leave archive_days out"
+            )
+        if self.raw_days is not None and self.raw_days < self.quarantine_days:
+            raise ValueError(
+                f"{self.name}: raw_days is less than quarantine_days, so that rows held back could not be mended: "
+                f"give {self.quarantine_days} or more, or fewer quarantine_days"
+            )
+        if self.raw_days is not None and self.person.customer:
+            raise ValueError(
+                f"{self.name}: the customers' feed has no raw_days, because who is one customer, and since when, is "
+                "made of all its rows: leave raw_days out, and erase customers"
+            )
+        return self
 
     @property
     def columns_by_name(self) -> dict[str, Column]:

@@ -15,7 +15,7 @@ from pipelines.connections import identifier, literal
 from pipelines.durable import synchronise
 from pipelines.errors import WarehouseError
 from pipelines.identity import ledger as identity
-from pipelines.privacy import access_log, erasure_ledger
+from pipelines.privacy import access_log, erasure_ledger, pruning_ledger
 from pipelines.settings import Settings
 
 TABLES = """
@@ -41,7 +41,8 @@ _EXPORTED = {
     "publications": ("ledger", "published_at"),
     **{
         table: ("state", order)
-        for table, order in (identity.EXPORTED | access_log.EXPORTED | erasure_ledger.EXPORTED).items()
+        for owner in (identity, access_log, erasure_ledger, pruning_ledger)
+        for table, order in owner.EXPORTED.items()
     },
 }
 """Table -> its schema, and the columns by which it grows."""

@@ -16,7 +16,7 @@ from pipelines.connections import identifier
 from pipelines.contracts import feeds
 from pipelines.errors import WarehouseError
 from pipelines.identity import ledger as identity
-from pipelines.privacy import access_log, erasure_ledger
+from pipelines.privacy import access_log, erasure_ledger, pruning_ledger
 
 COUNTS = ("read", "loaded", "quarantined", "duplicate", "unchanged", "blocked")
 """Conservation: the first is the sum of the others, in every batch; the table itself refuses anything else."""
@@ -163,13 +163,18 @@ class Known:
 
     `files` maps (feed, system, path) to (size, modification time in nanoseconds, batch); `retracted` are the batches
     that were withdrawn on purpose, `erased` those that are read from the archive
-    alone, because persons were erased of it.
+    alone, because persons were erased of it; `closed` maps feeds to the day before which they were pruned.
     """
 
     loads: list[Load] = field(default_factory=list)
     files: dict[tuple[str, str, str], tuple[int, int, str]] = field(default_factory=dict)
     retracted: frozenset[str] = frozenset()
     erased: frozenset[str] = frozenset()
+    closed: dict[str, date] = field(default_factory=dict)
+
+    def is_closed(self, feed: str, day: date) -> bool:
+        """Whether what was delivered of a feed for `day` is not loaded any more, because it was pruned."""
+        return day < self.closed.get(feed, date.min)
 
 
 def create_tables(warehouse: duckdb.DuckDBPyConnection) -> None:
@@ -203,7 +208,8 @@ def _definitions() -> str:
     for feed in feeds().values():
         columns = ", ".join(f"{identifier(name)} {data_type}" for name, data_type in feed.raw_columns().items())
         raw.append(f"create table if not exists {identifier('raw', feed.name)} ({columns});")
-    return _TABLES + decisions.TABLES + identity.TABLES + access_log.TABLES + erasure_ledger.TABLES + "\n".join(raw)
+    others = (decisions, identity, access_log, erasure_ledger, pruning_ledger)
+    return _TABLES + "".join(other.TABLES for other in others) + "\n".join(raw)
 
 
 @cache
@@ -269,6 +275,7 @@ def known(warehouse: duckdb.DuckDBPyConnection, feed: str | None = None) -> Know
         {tuple(row[:3]): tuple(row[3:]) for row in rows},
         frozenset(batch_id for (batch_id,) in retracted),
         erasure_ledger.erased_batches(warehouse),
+        pruning_ledger.closed_before(warehouse),
     )
 
 
@@ -291,7 +298,9 @@ def state_hash(
     """
     lines = "select load_number, is_stale from ledger.loads where is_current order by all"
     numbers = warehouse.execute(lines).fetchall()
-    decided = (numbers, company, sorted(shortfalls), *identity.decided(warehouse), *erasure_ledger.erased(warehouse))
+    closed = sorted(pruning_ledger.closed_before(warehouse).items())
+    known = (*identity.decided(warehouse), *erasure_ledger.erased(warehouse), *closed)
+    decided = (numbers, company, sorted(shortfalls), *known)
     return hashlib.md5(repr(decided).encode()).hexdigest()
 
 

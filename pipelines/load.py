@@ -71,10 +71,10 @@ def load_feed(
     deliveries = _work(settings, ledger, arrivals, sources_file, feed, reload)
     try:
         result = load_deliveries(settings, sources_file, feed, deliveries, run_id, progress)
-        return replace(result, refused=arrivals.unreadable + result.refused)
+        return replace(result, refused=arrivals.left_out + result.refused)
     except DatabaseError as error:
         # The database went away between look and reading: its days are not delivered, and the other feeds are loaded.
-        return LoadResult(feed_name, refused=[*arrivals.unreadable, f"{error.cause}. Remedy: {error.remedy}"])
+        return LoadResult(feed_name, refused=[*arrivals.left_out, f"{error.cause}. Remedy: {error.remedy}"])
 
 
 def load_stale(
@@ -152,8 +152,9 @@ def _work(
 ) -> list[Delivery]:
     """What is to be loaded, in order: what arrived, and what depends on it and is read again from the archive."""
     deliveries = {delivery.slot: _as_erased(settings, sources_file, ledger, delivery) for delivery in arrivals.to_load}
-    own = [load for load in ledger.loads if load.feed == feed.name]
-    again = [*_with_stale_look_ups(ledger, sources_file, feed), *(load for load in own if load.is_stale)]
+    of_feed = (load for load in ledger.loads if load.feed == feed.name)
+    own = [load for load in of_feed if not ledger.is_closed(feed.name, load.delivery_date)]
+    again = [*_with_stale_look_ups(ledger, sources_file, feed, own), *(load for load in own if load.is_stale)]
     if reload:
         # A source file that is gone is replayed.
         again += [load for load in own if reload.includes(load.delivery_date)]
@@ -176,8 +177,8 @@ def _as_erased(settings: Settings, sources_file: SourcesFile, ledger: Known, del
     return archived_delivery(sources_file, read_manifest(settings, delivery.source.feed, delivery.batch_id))
 
 
-def _with_stale_look_ups(ledger: Known, sources_file: SourcesFile, feed: Feed) -> list[Load]:
-    """The feed's batches that looked up what was loaded, or loaded anew, only after them.
+def _with_stale_look_ups(ledger: Known, sources_file: SourcesFile, feed: Feed, own: list[Load]) -> list[Load]:
+    """Of the feed's `own` batches those that looked up what was loaded, or loaded anew, only after them.
 
     Without reading them again, the order in which files arrive would show in the result.
     """
@@ -190,8 +191,4 @@ def _with_stale_look_ups(ledger: Known, sources_file: SourcesFile, feed: Feed) -
     others = sorted((load.delivery_date, load.load_number) for load in ledger.loads if load.feed in looked_up)
     days = [day for day, _ in others]
     newest_until = list(accumulate((number for _, number in others), max, initial=0))
-    return [
-        load
-        for load in ledger.loads
-        if load.feed == feed.name and newest_until[bisect_right(days, load.delivery_date)] > load.load_number
-    ]
+    return [load for load in own if newest_until[bisect_right(days, load.delivery_date)] > load.load_number]

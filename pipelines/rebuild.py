@@ -23,6 +23,8 @@ from pipelines.errors import LockedError, UsageError, WarehouseError
 from pipelines.ledger import Slot, conservation, create_tables
 from pipelines.load import load_deliveries, load_stale
 from pipelines.manifest import Manifest, batch_folder, read_manifests, write_manifests
+from pipelines.privacy.pruning import prune_again
+from pipelines.privacy.pruning_ledger import restore_lines, without_archive
 from pipelines.raw import remember_files
 from pipelines.repair import withdraw
 from pipelines.settings import Settings
@@ -76,12 +78,19 @@ def load_archived(
 ) -> None:
     """Load archived batches, in the order of their arrival, into a warehouse that has the decisions and nothing else.
 
-    Raises UsageError where the sources file no longer says how one of them is read.
+    Of those whose files were pruned the ledger's lines come back, and rows that were pruned leave raw again. Raises
+    UsageError where the sources file no longer says how one of them is read.
     """
     manifests = sorted(manifests, key=lambda one: (one.sequence, one.delivery_date, one.batch_id))
-    deliveries = [archived_delivery(sources_file, manifest) for manifest in manifests]
+    with connected(settings, settings.warehouse, read_only=True) as warehouse:
+        gone = without_archive(warehouse)
+    known = [manifest.batch_id for manifest in manifests]
+    deliveries = [archived_delivery(sources_file, manifest) for manifest in manifests if manifest.batch_id not in gone]
     for feed in feeds():
         of_feed = [delivery for delivery in deliveries if delivery.source.feed == feed]
+        with connected(settings, settings.warehouse) as warehouse:
+            restore_lines(warehouse, feed, known)
+            withdraw(warehouse, sources_file, feed)
         for together in _rounds(of_feed):
             load_deliveries(settings, sources_file, feeds()[feed], together, run_id, partial(progress, feed))
             with connected(settings, settings.warehouse) as warehouse:
@@ -90,6 +99,8 @@ def load_archived(
             # Of a path that brought several contents, the last one is the one that lies there.
             remember_files(warehouse, list({str(one.path): one for one in of_feed}.values()))
         load_stale(settings, sources_file, feed, run_id, partial(progress, feed))
+        with connected(settings, settings.warehouse) as warehouse:
+            prune_again(warehouse, feeds()[feed])
 
 
 def drop_old(settings: Settings) -> None:

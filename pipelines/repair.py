@@ -4,7 +4,7 @@ A decision is committed, together with the mark that its batch is stale, and cop
 the load is interrupted, the next run finds the mark.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -18,6 +18,7 @@ from pipelines.errors import UsageError
 from pipelines.ledger import Load, current_loads
 from pipelines.load import load_stale
 from pipelines.manifest import Manifest, next_sequence, read_manifest, write_manifests
+from pipelines.privacy.pruning_ledger import closed_before
 from pipelines.quarantine import HeldRow
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
@@ -78,9 +79,10 @@ def load_what_is_stale(settings: Settings, sources_file: SourcesFile, run_id: st
 def find_deliveries(settings: Settings, feed: str, day: date, system: str | None, part: str | None) -> list[Load]:
     """The lines in force of a feed's delivery date; of one system, and of one part where it is named.
 
-    Raises UsageError where nothing is in force, or systems are to be told apart.
+    Raises UsageError where nothing is in force, the day is closed, or systems are to be told apart.
     """
     with connected(settings, settings.warehouse, read_only=True) as warehouse:
+        require_open(warehouse, [feed], day)
         loads = [load for load in current_loads(warehouse, feed) if load.delivery_date == day]
     loads = [load for load in loads if system in (None, load.source_system) and part in (None, load.part)]
     if not loads:
@@ -90,6 +92,18 @@ def find_deliveries(settings: Settings, feed: str, day: date, system: str | None
             f"{feed} for {day} came from {', '.join(systems)}", "say which with --system; each is a delivery of its own"
         )
     return loads
+
+
+def require_open(warehouse: duckdb.DuckDBPyConnection, of_feeds: Iterable[str], day: date) -> None:
+    """Raise UsageError where `day` is closed for one of the feeds: their rows were pruned, and come back no more."""
+    closed = closed_before(warehouse)
+    for feed in of_feeds:
+        if day < closed.get(feed, date.min):
+            raise UsageError(
+                f"{feed} was pruned of all that was delivered before {closed[feed]}: nothing of {day} is loaded, "
+                "mended or withdrawn any more",
+                f"give {closed[feed]} or a later day, or another feed",
+            )
 
 
 def retract(settings: Settings, sources_file: SourcesFile, loads: list[Load], author: Author) -> None:
@@ -134,18 +148,25 @@ def withdraw(warehouse: duckdb.DuckDBPyConnection, sources_file: SourcesFile, fe
 def _mark_dependent(
     warehouse: duckdb.DuckDBPyConnection, sources_file: SourcesFile, feed: Feed, first: date | None
 ) -> None:
-    """Mark as stale what was compared with, or looked up in, deliveries of `feed` dated `first` or later."""
+    """Mark as stale what was compared with, or looked up in, deliveries of `feed` dated `first` or later.
+
+    What is of a closed day is not loaded again, and stays as it is.
+    """
     names = [feed.name] if feed.brings == "snapshot" else []
     names += [
         source.feed
         for source in sources_file.sources
         if any(mapping.look_up == feed.name for mapping in source.columns.values())
     ]
-    warehouse.execute(
-        "update ledger.loads set is_stale = true where is_current and verdict = 'loaded' "
-        "and list_contains(?::varchar[], feed) and delivery_date >= ?",
-        [names, first],
-    )
+    if first is None:
+        return
+    closed = closed_before(warehouse)
+    for name in dict.fromkeys(names):
+        warehouse.execute(
+            "update ledger.loads set is_stale = true where is_current and verdict = 'loaded' "
+            "and feed = ? and delivery_date >= ?",
+            [name, max(first, closed.get(name, first))],
+        )
 
 
 def restore(
@@ -159,9 +180,10 @@ def restore(
 ) -> list[Manifest]:
     """Undo the retraction of what was last withdrawn for a delivery date; the batches, which are then to be loaded.
 
-    Raises UsageError where nothing was withdrawn, or another delivery has taken its place.
+    Raises UsageError where nothing was withdrawn, the day is closed, or another delivery has taken its place.
     """
     with connected(settings, settings.warehouse) as warehouse:
+        require_open(warehouse, [feed], day)
         lines = warehouse.execute(
             f"""
             select loads.batch_id, loads.source_system, loads.part, loads.load_number

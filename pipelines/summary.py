@@ -163,7 +163,7 @@ def show_status(console: Console, settings: Settings, state: State) -> None:
     if state.counts:
         console.print(conservation_line(state.counts))
     console.print(f"complete to {state.completeness.complete_date}; {len(state.arrivals.to_load):,} deliveries waiting")
-    for text in state.arrivals.unreadable:
+    for text in state.arrivals.left_out:
         console.print(text, soft_wrap=True, markup=False)
     published = "up to date" if state.is_published else f"not up to date: {command(settings, 'run')}"
     console.print(f"published: {settings.published_file} is {published}", soft_wrap=True)

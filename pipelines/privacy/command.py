@@ -70,32 +70,44 @@ def prune(
 ) -> None:
     """Remove what is kept longer than need be: rows in quarantine, old published files, Dagster's runs and logs.
 
-    Raw, archive and decisions stay, and so do the ledger's counts. The last published file always stays.
+    Rows of raw and batches of the archive go where their feed's contract has raw_days and archive_days. Decisions and
+    the ledger's counts stay. The last published file always stays.
     """
     from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.home import prepare  # noqa: PLC0415
     from pipelines.ledger import create_tables  # noqa: PLC0415
     from pipelines.privacy.prune import prunable_files, prunable_rows, prunable_runs  # noqa: PLC0415
+    from pipelines.privacy.pruning import kept_for_look_ups, prunable_history  # noqa: PLC0415
+    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     with writing_command("prune", wait, today) as command:
         settings = command.settings
         require_loaded(settings)
         prepare(settings)
+        sources_file = load_sources_file(settings.sources_file)
         with connected(settings, settings.warehouse) as warehouse:
             create_tables(warehouse)
             found = [
                 *prunable_rows(warehouse, command.now.date()),
+                *prunable_history(warehouse, settings, sources_file, command.now.date()),
                 *prunable_files(settings, command.now, days),
                 *prunable_runs(settings, command.now, days),
             ]
             for one in found:
                 console.print(f"{one.count:,} {one.what}: {one.size / 1e6:,.1f} MB", soft_wrap=True, markup=False)
+                if one.consequence:
+                    console.print(f"  {one.consequence}", soft_wrap=True, markup=False)
                 if is_applied:
                     one.remove()
+    for feed, others in kept_for_look_ups(sources_file):
+        text = f"{feed} stays in raw, whatever its contract says, because {', '.join(others)} looks values up in it."
+        console.print(text, soft_wrap=True)
     if not found:
         console.print("Nothing is kept longer than need be.")
     elif not is_applied:
         console.print("Nothing was removed; `crmdw prune --apply` does.")
+    elif any(one.consequence for one in found):
+        console.print("`crmdw run` builds and publishes what this changed.")
 
 
 @app.command("log", epilog="Example: [cyan]crmdw person log --customer branch:00001007[/cyan]")

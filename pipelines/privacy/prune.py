@@ -1,7 +1,7 @@
 """What is kept longer than it need be, and goes: rows in quarantine, old published files, Dagster's runs and logs.
 
-What the marts are made of (raw, archive, decisions, the ledger's counts) is not touched here. A rebuild holds the same
-rows back again, and the next pruning takes them again.
+What the marts are made of goes only where a contract says so, in `pruning.py`. A rebuild holds the same rows back
+again, and the next pruning takes them again.
 """
 
 import shutil
@@ -21,12 +21,16 @@ from pipelines.settings import Settings
 
 @dataclass(frozen=True)
 class Prunable:
-    """Things of one kind in one place that may go: how many rows, files or runs, of how many bytes, and how they go."""
+    """Things of one kind in one place that may go: how many rows, files or runs, of how many bytes, and how they go.
+
+    `consequence` is what else will be otherwise, where anything is.
+    """
 
     what: str
     count: int
     size: int
     remove: Callable[[], object]
+    consequence: str = ""
 
 
 def prunable_rows(warehouse: duckdb.DuckDBPyConnection, today: date) -> Iterator[Prunable]:

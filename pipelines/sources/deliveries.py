@@ -68,13 +68,13 @@ class Delivery:
 class Arrivals:
     """What a look at the sources found.
 
-    `to_load` are deliveries, `touched` known content that only moved or was touched, and `unreadable` says of each
-    file that could not be opened, and each database that could not be asked, why.
+    `to_load` are deliveries, `touched` known content that only moved or was touched, and `left_out` says of each
+    file that could not be opened or came for a closed day, and each database that could not be asked, why.
     """
 
     to_load: list[Delivery] = field(default_factory=list)
     touched: list[Delivery] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 def find_arrivals(
@@ -89,8 +89,9 @@ def find_arrivals(
     """The deliveries of `feed` (None: all) dated within [first, last] that are new or changed; with `reload`, all.
 
     Known files are recognised by size and modification time, and not opened, unless they were refused and the source's
-    entry has been mended since. Databases are read up to the day before `today`, and without it not at all. Raises
-    SourcesFileError where two files are there for one slot: the second would silently replace the first.
+    entry has been mended since. Databases are read up to the day before `today`, and without it not at all. Nothing is
+    loaded of closed days; what is new for one is left out, and told. Raises SourcesFileError where two files are there
+    for one slot: the second would silently replace the first.
     """
     arrivals = Arrivals()
     look = _DatabaseLook(known, arrivals, sources_file.company.time_zone, reload)
@@ -100,10 +101,14 @@ def find_arrivals(
         if feed not in (None, source.feed):
             continue
         reading = reading_hash(source)
+        too_old: list[str] = []
         if source.connection:
             days = [day for day in _complete_days(source, today) if (first or day) <= day <= (last or day)]
-            for delivery in look.at(source, days):
+            open_days = [day for day in days if not known.is_closed(source.feed, day)]
+            too_old = [str(day) for day in look.unknown(source, days[: len(days) - len(open_days)])]
+            for delivery in look.at(source, open_days):
                 _refuse_second(slots.setdefault(delivery.slot, delivery.path), delivery.path, delivery.slot)
+            arrivals.left_out.extend(_closed(known, source, too_old))
             continue
         for path, delivery_date, part in _files(source, sources_file.folder):
             if (first and delivery_date < first) or (last and delivery_date > last):
@@ -111,17 +116,18 @@ def find_arrivals(
             slot = (source.source_system, source.feed, delivery_date, part)
             _refuse_second(slots.setdefault(slot, path), path, slot)
             load = latest.get(slot)
-            is_mended = _is_mended(load, reading)
+            is_closed = known.is_closed(source.feed, delivery_date)
+            is_again = not is_closed and (reload or _is_mended(load, reading))
             try:
                 status = path.stat()
                 seen = known.files.get((source.feed, source.source_system, str(path)))
                 is_known = seen is not None and seen[:2] == (status.st_size, status.st_mtime_ns)
-                if is_known and not (reload or is_mended):
+                if is_known and not is_again:
                     continue
                 with path.open("rb") as file:
                     file_hash = hashlib.file_digest(file, "blake2b").hexdigest()[:32]
             except OSError as error:
-                arrivals.unreadable.append(f"{path}: cannot be read: {error.strerror}. Remedy: mend the file's rights")
+                arrivals.left_out.append(f"{path}: cannot be read: {error.strerror}. Remedy: mend the file's rights")
                 continue
             delivery = Delivery(
                 source,
@@ -135,9 +141,24 @@ def find_arrivals(
             )
             if not delivery.is_unchanged():
                 continue
-            is_same = load is not None and load.batch_id == delivery.batch_id and not (reload or is_mended)
+            is_same = load is not None and load.batch_id == delivery.batch_id and not is_again
+            if is_closed and not is_same and delivery.batch_id not in known.retracted:
+                too_old.append(str(path))
+                continue
             (arrivals.touched if is_same else arrivals.to_load).append(delivery)
+        arrivals.left_out.extend(_closed(known, source, too_old))
     return _without_retracted(arrivals, known)
+
+
+def _closed(known: Known, source: Source, too_old: list[str]) -> Iterator[str]:
+    """One sentence for all that a source has delivered for closed days and nobody has loaded, if it has."""
+    if too_old:
+        first_open = known.closed[source.feed]
+        others = f" and {len(too_old) - 1:,} more of {source.source_system}" if too_old[1:] else ""
+        yield (
+            f"{too_old[0]}{others}: not loaded: {source.feed} was pruned of all that was delivered before {first_open}."
+            f" Remedy: say `start: {first_open}` in the source's entry, or deliver it for that day or a later one"
+        )
 
 
 def _without_retracted(arrivals: Arrivals, known: Known) -> Arrivals:
@@ -184,6 +205,11 @@ class _DatabaseLook:
                 self.arrivals.touched.append(delivery)
         return deliveries
 
+    def unknown(self, source: Source, days: list[date]) -> list[date]:
+        """Those of `days` for which the ledger has no delivery of the source."""
+        loaded = {load.delivery_date for load in self._loads(source)} if days else set()
+        return [day for day in days if day not in loaded]
+
     def _loads(self, source: Source) -> list[Load]:
         """The ledger's lines in force for the source's slots, the latest last."""
         own = (source.source_system, source.feed, "")
@@ -210,7 +236,7 @@ class _DatabaseLook:
         except DatabaseError as error:
             if isinstance(error, DatabaseUnreachableError):
                 self.down.add(source.connection)
-            self.arrivals.unreadable.append(f"{error.cause}. Remedy: {error.remedy}")
+            self.arrivals.left_out.append(f"{error.cause}. Remedy: {error.remedy}")
             return {}
 
 

@@ -77,7 +77,10 @@ def unaccounted(home: Path) -> list[str]:
                 )
                 group by batch_id
             ), current as (
-                from ledger.loads where is_current
+                select loads.*, coalesce(pruned.rows_pruned, 0) as rows_pruned
+                from ledger.loads as loads
+                left join ledger.pruned_batches as pruned using (batch_id)
+                where loads.is_current
             )
             select batch_id, current.rows_read, current.rows_loaded, found.rows_loaded, found.rows_quarantined
             from current
@@ -85,7 +88,7 @@ def unaccounted(home: Path) -> list[str]:
             where
                 current.rows_read is null
                 -- A fixed row is loaded beside what was loaded on arrival, and stays in quarantine as fixed.
-                or current.rows_loaded + current.rows_fixed <> coalesce(found.rows_loaded, 0)
+                or current.rows_loaded + current.rows_fixed - current.rows_pruned <> coalesce(found.rows_loaded, 0)
                 or current.rows_quarantined <> coalesce(found.rows_quarantined, 0)
                 or current.rows_read
                 <> current.rows_loaded + current.rows_quarantined + rows_duplicate + rows_unchanged + rows_blocked

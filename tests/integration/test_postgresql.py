@@ -388,7 +388,7 @@ def test_what_cannot_be_read_is_said_and_the_others_are_loaded(
     assert said in text and "Remedy: " in text
     now = datetime(2024, 1, 2, 12, tzinfo=UTC)
     state = look(home.settings, now)
-    assert state.arrivals.unreadable == [text]
+    assert state.arrivals.left_out == [text]
     assert not state.completeness.is_complete
     assert "sales" in state.completeness.required[0] or "the query" in state.completeness.required[0]
     findings = [f"{one.text} {one.remedy}" for one in examine(home.settings) if not one.is_good]

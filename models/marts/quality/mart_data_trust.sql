@@ -18,6 +18,20 @@ overdue as (
         feed
 ),
 
+-- Where a contract says how long raw is kept, facts are gone from here on that were loaded.
+pruned as (
+    select
+        loads.source_system,
+        loads.feed,
+        sum(pruned_batches.rows_pruned) as rows_pruned_count,
+        max(pruned_batches.delivered_before) as pruned_before_date
+    from loads
+    inner join {{ source('ledger', 'pruned_batches') }} as pruned_batches on loads.batch_id = pruned_batches.batch_id
+    group by
+        loads.source_system,
+        loads.feed
+),
+
 company as (
     select max(complete_date) as complete_date from {{ source('ledger', 'company') }}
 ),
@@ -103,12 +117,18 @@ final as (
         cast(feeds.rows_unchanged_count as bigint) as rows_unchanged_count,
         cast(feeds.rows_blocked_count as bigint) as rows_blocked_count,
         cast(feeds.rows_fixed_count as bigint) as rows_fixed_count,
+        cast(coalesce(pruned.rows_pruned_count, 0) as bigint) as rows_pruned_count,
         feeds.unbalanced_batch_count = 0 as is_conserved,
         feeds.first_delivery_date,
         feeds.last_delivery_date,
+        pruned.pruned_before_date,
         company.complete_date
     from feeds
     cross join company
+    left join pruned
+        on
+            feeds.source_system = pruned.source_system
+            and feeds.feed = pruned.feed
 )
 
 select * from final
