@@ -72,7 +72,7 @@ def _error(events: list[Any], run_id: str) -> Exception:
                 if tests
                 else (f"dbt could not build the models:\n{_dbt_message(failure.message)}")
             )
-            return BuildError(cause, f"see the run {run_id} in `crmdw ui`; the published file stays what it was")
+            return BuildError(cause, build_remedy(failure.message, run_id))
         if step == "candidate" and failed_checks:
             faults = [f"{c.check_name}: {_metadata(c, 'faults')}" for c in failed_checks if c.asset_key == CANDIDATE]
             return AuditError(
@@ -81,6 +81,13 @@ def _error(events: list[Any], run_id: str) -> Exception:
             )
     step, failure = next(iter(failures.items()), ("the job", None))
     return RuntimeError(f"{step}: {failure.to_string() if failure else 'failed'}")
+
+
+def build_remedy(message: str, run_id: str) -> str:
+    """What a person can do about models that were not built, by what dbt printed."""
+    if "Out of Memory Error" in message:
+        return "set CRMDW_MEMORY_LIMIT higher, such as 4GB, and run again; the published file stays what it was"
+    return f"see the run {run_id} in `crmdw ui`; the published file stays what it was"
 
 
 def _known_error(failure: Any) -> WarehouseError | None:

@@ -1,0 +1,19 @@
+"""What a person is told who has to mend what stopped a run."""
+
+import pytest
+
+from pipelines.run import build_remedy
+
+# As dbt-duckdb prints it.
+_NO_MEMORY = (
+    "Runtime Error in model int_a (models/int_a.sql)\n"
+    "  Out of Memory Error: could not allocate block of size 256.0 KiB (953.7 MiB/953.6 MiB used)"
+)
+_MISTAKE = "Runtime Error in model int_a (models/int_a.sql)\n  Binder Error: Referenced column ..."
+
+
+@pytest.mark.parametrize(
+    ("message", "told"), [(_NO_MEMORY, "set CRMDW_MEMORY_LIMIT higher"), (_MISTAKE, "see the run 4711")]
+)
+def test_models_that_ran_out_of_memory_are_told_from_models_with_a_mistake(message: str, told: str) -> None:
+    assert build_remedy(message, "4711").startswith(told)
