@@ -76,10 +76,11 @@ def is_overridden(work: duckdb.DuckDBPyConnection, before: Resolved) -> bool:
     return found.fetchone() is not None
 
 
-def find_changes(work: duckdb.DuckDBPyConnection, before: Resolved, model: Model) -> None:
-    """Create, in the database `work`, `all_records` and `all_phones` as they are now, and `changed` and `gone`.
+def find_changes(work: duckdb.DuckDBPyConnection, before: Resolved, model: Model) -> bool:
+    """Create, in the database `work`, `gathered` and `gathered_phones`, and of them `changed` and `gone`, of record_id.
 
-    The latter two hold record_id. With another model everybody counts as changed. Needs the normalising macros.
+    Returns whether all records were gathered; else those whose rows are new. With another model everybody counts as
+    changed. Needs the normalising macros.
     """
     loads = f"select load_number, batch_id from warehouse.ledger.loads where feed = '{FEED}' and is_current"
     is_taken_back = work.execute(
@@ -120,7 +121,12 @@ def find_changes(work: duckdb.DuckDBPyConnection, before: Resolved, model: Model
         select record_id from gathered;
         """
     )
-    if of is None:
+    return of is None
+
+
+def complete_records(work: duckdb.DuckDBPyConnection, is_complete: bool) -> None:
+    """Create `all_records` and `all_phones`: what was gathered, and unless this is complete, what stands beside it."""
+    if is_complete:
         work.execute("alter table gathered rename to all_records")
         work.execute("alter table gathered_phones rename to all_phones")
         return

@@ -54,10 +54,12 @@ def resolve(
         create_normalising_macros(work)
         with reading(work, settings):
             before, model = changes.resolved(work), changes.model_in_force(work)
-            changes.find_changes(work, before, model)
+            is_complete = changes.find_changes(work, before, model)
             changed = _count(work, "changed")
-            is_everybody = changed == _count(work, "all_records")
             is_touched = changed > 0 or _count(work, "gone") > 0 or changes.is_overridden(work, before)
+            if is_touched:
+                changes.complete_records(work, is_complete)
+            is_everybody = is_touched and changed == _count(work, "all_records")
         number = before.resolution_number + is_touched
         if is_touched:
             progress(f"comparing {changed:,} new or changed records")
