@@ -3,11 +3,10 @@
 import os
 
 from dagster import Definitions
-from dagster_dbt import DbtCliResource
 
 from pipelines.assets import candidate_asset, deliveries_asset, feed_asset, identity, ledger_asset, publish
 from pipelines.contracts import feeds
-from pipelines.dbt_assets import models_asset, published_models
+from pipelines.dbt_assets import Dbt, models_asset, published_models
 from pipelines.dbt_project import DBT_EXECUTABLE, dbt_environment, ensure_manifest
 from pipelines.jobs import arrival_sensor, morning_schedule, warehouse_job
 from pipelines.resources import Home
@@ -35,7 +34,7 @@ defs = Definitions(
     sensors=[arrival_sensor()],
     resources={
         "home": Home(),
-        "dbt": DbtCliResource(
+        "dbt": Dbt(
             project_dir=str(PROJECT_ROOT),
             profiles_dir=str(PROJECT_ROOT),
             dbt_executable=str(DBT_EXECUTABLE),

@@ -14,14 +14,12 @@ from random import Random
 
 import duckdb
 import pytest
-from integration.homes import Home, copied_inbox
+from integration.homes import COMMAND, Home, copied_inbox
 
 from pipelines.content_hash import content_hash
 
 from .contents import unaccounted
 from .scale import SCALE, SEED
-
-_COMMAND = "\nfrom pipelines.command_line import main\nmain()\n"
 
 # At the n-th report of a step, or at an effect after it.
 _KILL_AT_REPORT = """
@@ -54,7 +52,7 @@ def kill(home: Home, step: str, report: int = 1, effect: int = 0) -> int:
     """Run `crmdw run` and kill it, and what it has started; its exit code."""
     preamble = _KILL_AT_REPORT.format(folder=str(Path(__file__).parent), step=step, report=report, effect=effect)
     with subprocess.Popen(
-        [sys.executable, "-c", preamble + _COMMAND, "run"],
+        [sys.executable, "-c", preamble + COMMAND, "run"],
         cwd=home.folder.parent,
         env=home.environment(),
         start_new_session=True,

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from integration.homes import Home
+from integration.homes import COMMAND, Home
 from loading_home import Home as Loading
 
 from pipelines.errors import ExitCode
@@ -29,8 +29,6 @@ def hold(step, message):
             time.sleep(0.05)
 listen(hold)
 """
-
-_COMMAND = "\nfrom pipelines.command_line import main\nmain()\n"
 
 _DAGSTER_JOB = """
 from dagster import DagsterInstance
@@ -62,7 +60,7 @@ def rows_of(home: Home) -> Content:
     return {name: rows for name, rows in content(home.folder).items() if not name.startswith(("ledger.", "state."))}
 
 
-def begin(home: Home, *arguments: str, program: str = _COMMAND) -> subprocess.Popen[str]:
+def begin(home: Home, *arguments: str, program: str = COMMAND) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
         cwd=home.folder.parent,
@@ -86,7 +84,7 @@ def test_while_one_command_writes_the_others_wait_or_are_told_who_holds_the_home
     held, released = tmp_path / "held", tmp_path / "released"
     today = ("--today", "2024-01-05")
     hold = _HOLD.format(feed=FEED, held=str(held), released=str(released))
-    first = begin(home, "run", *today, program=hold + _COMMAND)
+    first = begin(home, "run", *today, program=hold + COMMAND)
     wait_for(held, first)
     days = ("--from", "2024-01-01", "--to", "2024-01-31")
     waiting = [

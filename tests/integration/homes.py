@@ -1,4 +1,4 @@
-"""A home folder in a test, and the `crmdw` command called on it the way a person calls it: as a process.
+"""A home folder in a test, and the `crmdw` command called on it the way a person calls it: in a process of its own.
 
 A preamble runs in that process before the command, to listen to its progress or to plant a fault.
 """
@@ -18,12 +18,15 @@ from typing import Any
 
 import duckdb
 
+from .processes import run_program
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 CUSTOMERS, START, END = 60, "2024-01-01", "2024-01-31"
 MOVER = "00001049"
 """The customer who moves house on 20 January, and buys before and after."""
 
-_COMMAND = "\nfrom pipelines.command_line import main\nmain()\n"
+COMMAND = "\nfrom pipelines.command_line import main\nmain()\n"
+"""The program that `crmdw` is."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,7 @@ class Home:
 
     def crmdw(self, *arguments: str, preamble: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run one command to its end, after `preamble` in the same process."""
-        return subprocess.run(
-            [sys.executable, "-c", preamble + _COMMAND, *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self.folder.parent,
-            env=self.environment(**environment),
-        )
+        return self.python(preamble + COMMAND, *arguments, **environment)
 
     def succeed(self, *arguments: str, preamble: str = "", **environment: str) -> str:
         """The same for a command that must end with exit code 0; what it printed."""
@@ -76,14 +72,7 @@ class Home:
 
     def python(self, program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a Python program that finds this home."""
-        return subprocess.run(
-            [sys.executable, "-c", program, *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self.folder.parent,
-            env=self.environment(**environment),
-        )
+        return run_program(program, arguments, self.folder.parent, self.environment(**environment))
 
     def copied_to(self, folder: Path) -> Home:
         """A copy of the home, with modes and times as they are."""

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from .homes import Home
+from .homes import COMMAND, Home
 
 CHROMIUM = shutil.which("chromium")
 
@@ -59,11 +59,10 @@ def address(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    program = "from pipelines.command_line import main\nmain()\n"
     log = home.folder / "ui.log"
     with log.open("w") as output:
         server = subprocess.Popen(
-            [sys.executable, "-c", program, "ui", "--port", str(port)],
+            [sys.executable, "-c", COMMAND, "ui", "--port", str(port)],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=home.environment(),

@@ -66,17 +66,20 @@ def test_nobody_elses_values_are_told(document):
     assert "남남이" not in text and "010-2222-2222" not in text and "other@example.com" not in text
 
 
-def test_an_access_is_logged_numbered_and_kept_for_a_rebuild(warehouse, person_home, tmp_path):
-    for written_to in (None, "4711.json"):
-        record_access(warehouse, "id", AUTHOR, written_to)
+def test_an_access_is_logged_numbered_and_kept_for_a_rebuild(new_home):
+    home = new_home()
     told = [
         Access(2, "id", "officer", AUTHOR.decided_at, "request 4711", "4711.json"),
         Access(1, "id", "officer", AUTHOR.decided_at, "request 4711", None),
     ]
-    assert accesses(warehouse, None, 20) == told == accesses(warehouse, ["id"], 20)
-    assert accesses(warehouse, ["another"], 20) == []
-    export_state(warehouse, person_home.settings)
-    new = replace(person_home.settings, warehouse_name="warehouse.duckdb.rebuilt")
+    with connected(home.settings, home.settings.warehouse) as warehouse:
+        create_tables(warehouse)
+        for written_to in (None, "4711.json"):
+            record_access(warehouse, "id", AUTHOR, written_to)
+        assert accesses(warehouse, None, 20) == told == accesses(warehouse, ["id"], 20)
+        assert accesses(warehouse, ["another"], 20) == []
+        export_state(warehouse, home.settings)
+    new = replace(home.settings, warehouse_name="warehouse.duckdb.rebuilt")
     with connected(new, new.warehouse) as rebuilt:
         create_tables(rebuilt)
         import_state(rebuilt, new)
