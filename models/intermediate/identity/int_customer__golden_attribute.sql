@@ -1,4 +1,29 @@
 -- One row per customer, attribute and interval: the source record whose value stands for the customer.
+
+-- What a delivery says of an attribute. An address travels with its area, a calendar with its date.
+{% set attribute_value -%}
+    case rules.attribute_code
+        when 'customer_name' then deliveries.customer_name
+        when 'party_type' then deliveries.party_type_code
+        when 'sex' then deliveries.sex_code
+        when 'birth_date' then cast(deliveries.birth_date as {{ dbt.type_string() }})
+        when 'phone' then deliveries.phone
+        when 'email' then deliveries.email
+        when 'area' then deliveries.area_id
+        when 'occupation' then deliveries.occupation
+        when 'income_band' then deliveries.income_band
+        when 'branch' then deliveries.branch_id
+        when 'manager' then deliveries.manager_id
+    end
+{%- endset %}
+{% set companion_value -%}
+    case
+        when rules.attribute_code = 'area' then deliveries.address
+        when rules.attribute_code = 'birth_date' and deliveries.birth_date is not null
+            then deliveries.birth_calendar
+    end
+{%- endset %}
+
 with
 
 deliveries as (
@@ -27,34 +52,37 @@ numbered_records as (
     from records
 ),
 
--- What a delivery says of each attribute. An address travels with its area, a calendar with its date.
-stated as (
+delivery_counts as (
     select
         numbered_records.customer_number,
-        numbered_records.record_number,
-        rules.attribute_number,
-        case rules.attribute_code
-            when 'customer_name' then deliveries.customer_name
-            when 'party_type' then deliveries.party_type_code
-            when 'sex' then deliveries.sex_code
-            when 'birth_date' then cast(deliveries.birth_date as {{ dbt.type_string() }})
-            when 'phone' then deliveries.phone
-            when 'email' then deliveries.email
-            when 'area' then deliveries.area_id
-            when 'occupation' then deliveries.occupation
-            when 'income_band' then deliveries.income_band
-            when 'branch' then deliveries.branch_id
-            when 'manager' then deliveries.manager_id
-        end as attribute_value,
-        case
-            when rules.attribute_code = 'area' then deliveries.address
-            when rules.attribute_code = 'birth_date' and deliveries.birth_date is not null
-                then deliveries.birth_calendar
-        end as companion_value,
-        deliveries.delivery_date
+        count(*) as delivery_count
     from deliveries
     inner join numbered_records on deliveries.customer_source_id = numbered_records.customer_source_id
+    group by numbered_records.customer_number
+),
+
+numbered_deliveries as (
+    select
+        deliveries.*,
+        numbered_records.customer_number,
+        numbered_records.record_number,
+        delivery_counts.delivery_count
+    from deliveries
+    inner join numbered_records on deliveries.customer_source_id = numbered_records.customer_source_id
+    inner join delivery_counts on numbered_records.customer_number = delivery_counts.customer_number
+),
+
+stated as (
+    select
+        deliveries.customer_number,
+        deliveries.record_number,
+        rules.attribute_number,
+        {{ attribute_value }} as attribute_value,
+        {{ companion_value }} as companion_value,
+        deliveries.delivery_date
+    from numbered_deliveries as deliveries
     cross join rules
+    where deliveries.delivery_count > 1
 ),
 
 -- A record's value is as old as the delivery that changed it: one that repeats it does not renew it.
@@ -170,11 +198,10 @@ intervals as (
     from new_winners
 ),
 
-final as (
+settled as (
     select
-        numbered_records.customer_id,
-        numbered_records.customer_source_id,
-        rules.attribute_code,
+        candidates.record_number,
+        candidates.attribute_number,
         candidates.attribute_value,
         candidates.companion_value,
         candidates.delivery_date as stated_date,
@@ -186,8 +213,36 @@ final as (
             intervals.customer_number = candidates.customer_number
             and intervals.attribute_number = candidates.attribute_number
             and intervals.place = candidates.place
-    inner join numbered_records on candidates.record_number = numbered_records.record_number
-    inner join rules on intervals.attribute_number = rules.attribute_number
+
+    union all
+
+    -- Most customers were delivered once: what that says is theirs, and nothing has to be sorted for it.
+    select
+        deliveries.record_number,
+        rules.attribute_number,
+        {{ attribute_value }} as attribute_value,
+        {{ companion_value }} as companion_value,
+        deliveries.delivery_date as stated_date,
+        deliveries.delivery_date as valid_from,
+        cast(null as date) as valid_to
+    from numbered_deliveries as deliveries
+    cross join rules
+    where deliveries.delivery_count = 1
+),
+
+final as (
+    select
+        numbered_records.customer_id,
+        numbered_records.customer_source_id,
+        rules.attribute_code,
+        settled.attribute_value,
+        settled.companion_value,
+        settled.stated_date,
+        settled.valid_from,
+        settled.valid_to
+    from settled
+    inner join numbered_records on settled.record_number = numbered_records.record_number
+    inner join rules on settled.attribute_number = rules.attribute_number
 )
 
 select * from final
