@@ -117,6 +117,14 @@ def test_another_process_can_open_the_warehouse_between_gate_dbt_audit_and_publi
         assert probed[moment] == "", f"{moment}: {probed[moment]}"
 
 
+# Ends the process without a word, as a kill does, before anything is built of what was decided.
+_DIE = """
+import os
+from pipelines.progress import listen
+listen(lambda step, message: os._exit(9) if step == "models" else None)
+"""
+
+
 @pytest.fixture(scope="module")
 def decided_since(in_two_runs: tuple[Home, list], tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A copy of that home, published a third time: after a late correction, a fix, and a steward's word on identity."""
@@ -130,7 +138,9 @@ def decided_since(in_two_runs: tuple[Home, list], tmp_path_factory: pytest.TempP
         "select source_system || ':' || record_key from identity.records "
         "inner join state.identity_assignments using (record_id) where rule = 'own_key' order by 1 limit 2"
     )
-    home.succeed("identity", "always", *(name for (name,) in pair), "--reason", "saw both cards")
+    word = ("identity", "always", *(name for (name,) in pair), "--reason", "saw both cards")
+    assert home.crmdw(*word, preamble=_DIE).returncode == 9
+    # Publishes what was decided too.
     home.succeed("run")
     return home
 
