@@ -15,6 +15,7 @@ from pipelines.errors import AuditError, BuildError, IncompleteError, WarehouseE
 from pipelines.event_log import quick_event_log
 from pipelines.jobs import JOB_NAME
 from pipelines.settings import Settings
+from pipelines.shortage import remedy_for_models
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -72,7 +73,7 @@ def _error(events: list[Any], run_id: str) -> Exception:
                 if tests
                 else (f"dbt could not build the models:\n{_dbt_message(failure.message)}")
             )
-            return BuildError(cause, build_remedy(failure.message, run_id))
+            return BuildError(cause, remedy_for_models(failure.message, run_id))
         if step == "candidate" and failed_checks:
             faults = [f"{c.check_name}: {_metadata(c, 'faults')}" for c in failed_checks if c.asset_key == CANDIDATE]
             return AuditError(
@@ -81,13 +82,6 @@ def _error(events: list[Any], run_id: str) -> Exception:
             )
     step, failure = next(iter(failures.items()), ("the job", None))
     return RuntimeError(f"{step}: {failure.to_string() if failure else 'failed'}")
-
-
-def build_remedy(message: str, run_id: str) -> str:
-    """What a person can do about models that were not built, by what dbt printed."""
-    if "Out of Memory Error" in message:
-        return "set CRMDW_MEMORY_LIMIT higher, such as 4GB, and run again; the published file stays what it was"
-    return f"see the run {run_id} in `crmdw ui`; the published file stays what it was"
 
 
 def _known_error(failure: Any) -> WarehouseError | None:

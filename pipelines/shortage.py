@@ -40,3 +40,10 @@ def telling_shortage(settings: Settings, what: str) -> Iterator[None]:
             f"{what}: the disk is full ({free_megabytes(settings)} MB free in {settings.home}), nothing was changed",
             "make room and run again; what was loaded before is still there",
         ) from error
+
+
+def remedy_for_models(message: str, run_id: str) -> str:
+    """What a person can do about models that dbt could not build, by what it printed."""
+    if "Out of Memory Error" in message:
+        return "set CRMDW_MEMORY_LIMIT higher, such as 4GB, and run again; the published file stays what it was"
+    return f"see the run {run_id} in `crmdw ui`; the published file stays what it was"

@@ -1,8 +1,8 @@
-"""What a person is told who has to mend what stopped a run."""
+"""What a person is told when memory runs out."""
 
 import pytest
 
-from pipelines.run import build_remedy
+from pipelines.shortage import remedy_for_models
 
 # As dbt-duckdb prints it.
 _NO_MEMORY = (
@@ -16,4 +16,4 @@ _MISTAKE = "Runtime Error in model int_a (models/int_a.sql)\n  Binder Error: Ref
     ("message", "told"), [(_NO_MEMORY, "set CRMDW_MEMORY_LIMIT higher"), (_MISTAKE, "see the run 4711")]
 )
 def test_models_that_ran_out_of_memory_are_told_from_models_with_a_mistake(message: str, told: str) -> None:
-    assert build_remedy(message, "4711").startswith(told)
+    assert remedy_for_models(message, "4711").startswith(told)
