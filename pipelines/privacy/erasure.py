@@ -28,7 +28,7 @@ from pipelines.privacy import erased_rows, erased_state, journal, separation
 from pipelines.privacy.holdings import find_holdings
 from pipelines.privacy.journal import Journal
 from pipelines.privacy.matching import Matching
-from pipelines.privacy.person import Person, find_person, shared_values
+from pipelines.privacy.person import Person, find_persons, shared_values
 from pipelines.privacy.spellings import patterns
 from pipelines.privacy.tombstones import make_key, tombstones_of
 from pipelines.settings import Settings
@@ -82,8 +82,8 @@ def plan(settings: Settings, sources_file: SourcesFile, customers: Sequence[str]
         create_tables(warehouse)
     with connected(settings, settings.warehouse, read_only=True) as warehouse:
         progress("find", "looking for all that is kept")
-        found = {one.customer_id: one for one in (find_person(warehouse, text) for text in customers)}
-        person = _together(list(found.values()))
+        found = find_persons(warehouse, customers)
+        person = _together(found)
         shared = shared_values(warehouse, person)
         # A telephone that others have too tells nobody.
         told = replace(person, values=person.values | {"phone": person.values["phone"] - shared["phone"]})

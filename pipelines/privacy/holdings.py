@@ -165,7 +165,7 @@ def find_holdings(
     Creates the temporary table PERSON_ROWS in `warehouse` with every row that belongs to the person, retracted and
     superseded deliveries included. Of an archived batch whose entry the sources file no longer has, nothing is read.
     """
-    own_names = person.values.get("name", frozenset()) - shared_values(warehouse, person)["name"]
+    own_names = person.values.get("name", frozenset()) - shared_values(warehouse, person, ["name"])["name"]
     holdings = Holdings(person, own_names)
     warehouse.execute(f"create or replace temp table {PERSON_ROWS}")
     for feed in _in_order():

@@ -4,6 +4,7 @@ Which rows of which feed belong to the person is `holdings.py`; where the values
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import duckdb
@@ -68,11 +69,30 @@ def find_person(warehouse: duckdb.DuckDBPyConnection, text: str) -> Person:
     An id of a customer that was merged into another leads to that one. Raises UsageError where nobody is called so, or
     several are.
     """
-    customer_id = _customer_id(warehouse, text.strip())
+    (person,) = find_persons(warehouse, [text])
+    return person
+
+
+def find_persons(warehouse: duckdb.DuckDBPyConnection, texts: Iterable[str]) -> list[Person]:
+    """The persons that `texts` name, as `find_person` reads them, each once."""
+    create_normalising_macros(warehouse)
+    # What all of them are sought in, made once.
+    warehouse.execute(f"create or replace temp table assigned as {assignments_in_force()}")
+    warehouse.execute(
+        f"create or replace temp table registered as select {RECORD_ID} as record_id, * from raw.{REGISTER}"
+    )
+    customer_ids = dict.fromkeys(_customer_id(warehouse, text.strip()) for text in texts)
+    persons = [_person(warehouse, customer_id) for customer_id in customer_ids]
+    warehouse.execute("drop table assigned")
+    warehouse.execute("drop table registered")
+    return persons
+
+
+def _person(warehouse: duckdb.DuckDBPyConnection, customer_id: str) -> Person:
     record_ids = [customer_id] + [
         record_id
         for (record_id,) in warehouse.execute(
-            f"select record_id from ({assignments_in_force()}) where customer_id = ? order by all", [customer_id]
+            "select record_id from assigned where customer_id = ? order by all", [customer_id]
         ).fetchall()
     ]
     if _assigned(warehouse, customer_id) not in (None, customer_id):
@@ -80,8 +100,8 @@ def find_person(warehouse: duckdb.DuckDBPyConnection, text: str) -> Person:
     known = dict.fromkeys(record_ids, (None, None)) | {
         record_id: (system, key)
         for record_id, system, key in warehouse.execute(
-            f"select distinct {RECORD_ID}, source_system, customer_key from raw.{REGISTER} where {RECORD_ID} in "
-            "(select unnest($ids))",
+            "select distinct record_id, source_system, customer_key from registered "
+            "where record_id in (select unnest($ids))",
             {"ids": record_ids},
         ).fetchall()
     }
@@ -93,14 +113,17 @@ def find_person(warehouse: duckdb.DuckDBPyConnection, text: str) -> Person:
     )
 
 
-def shared_values(warehouse: duckdb.DuckDBPyConnection, person: Person) -> dict[str, frozenset[str]]:
+def shared_values(
+    warehouse: duckdb.DuckDBPyConnection, person: Person, kinds: Iterable[str] = tuple(_VALUES)
+) -> dict[str, frozenset[str]]:
     """Kind -> those of the person's values that some record of another has too: a common name, a household's telephone.
 
     A shared value that is found somewhere does not say that this person is meant.
     """
     create_normalising_macros(warehouse)
     shared = {}
-    for kind, expressions in _VALUES.items():
+    for kind in kinds:
+        expressions = _VALUES[kind]
         has_one = " or ".join(f"{expression} in $values" for expression in expressions)
         rows = warehouse.execute(
             f"select distinct unnest([{', '.join(expressions)}]) as value from raw.{REGISTER} "
@@ -122,15 +145,15 @@ def _customer_id(warehouse: duckdb.DuckDBPyConnection, text: str) -> str:
         beginning = text
     # A customer may live on under the id of a record that is somebody else's by now.
     rows = warehouse.execute(
-        f"""
-        with assignments as ({assignments_in_force()}), known as (
-            select customer_id as id, customer_id, 1 as precedence from assignments where $is_id
+        """
+        with known as (
+            select customer_id as id, customer_id, 1 as precedence from assigned where $is_id
             union all
-            select record_id, customer_id, 2 from assignments
+            select record_id, customer_id, 2 from assigned
             union all
-            select {RECORD_ID} as record_id, record_id, 2
-            from raw.{REGISTER}
-            where record_id not in (select record_id from assignments)
+            select record_id, record_id, 2
+            from registered
+            where starts_with(record_id, $beginning) and record_id not in (select record_id from assigned)
         )
         select distinct customer_id
         from (select * from known where starts_with(id, $beginning) qualify precedence = min(precedence) over ())
@@ -151,16 +174,14 @@ def _nobody(text: str, found: int = 0) -> UsageError:
 
 
 def _assigned(warehouse: duckdb.DuckDBPyConnection, record_id: str) -> str | None:
-    row = warehouse.execute(
-        f"select customer_id from ({assignments_in_force()}) where record_id = ?", [record_id]
-    ).fetchone()
+    row = warehouse.execute("select customer_id from assigned where record_id = ?", [record_id]).fetchone()
     return str(row[0]) if row else None
 
 
 def _former_ids(warehouse: duckdb.DuckDBPyConnection, customer_id: str) -> tuple[str, ...]:
     """The customers that were merged into this one, or into one of these, and are nobody's id today."""
     rows = warehouse.execute(
-        f"""
+        """
         with recursive merged as (
             select other_customer_id from state.identity_events where kind = 'merge' and customer_id = $id
             union
@@ -170,7 +191,7 @@ def _former_ids(warehouse: duckdb.DuckDBPyConnection, customer_id: str) -> tuple
         )
         select other_customer_id
         from merged
-        where other_customer_id not in (select customer_id from ({assignments_in_force()}))
+        where other_customer_id not in (select customer_id from assigned)
         order by all
         """,
         {"id": customer_id},
@@ -180,12 +201,11 @@ def _former_ids(warehouse: duckdb.DuckDBPyConnection, customer_id: str) -> tuple
 
 def _values(warehouse: duckdb.DuckDBPyConnection, record_ids: list[str]) -> dict[str, frozenset[str]]:
     """Kind -> the values of all versions of these records that are in raw."""
-    create_normalising_macros(warehouse)
     lists = ", ".join(
         f"list_distinct(flatten(list([{', '.join(expressions)}]))) as {kind}" for kind, expressions in _VALUES.items()
     )
     row = warehouse.execute(
-        f"select {lists} from raw.{REGISTER} where {RECORD_ID} in (select unnest($ids))", {"ids": record_ids}
+        f"select {lists} from registered where record_id in (select unnest($ids))", {"ids": record_ids}
     ).fetchone()
     return {
         kind: frozenset(value.strip() for value in values or [] if value and value.strip())
