@@ -79,16 +79,19 @@ def tombstones_of(
     inner_key, outer_key = require_key(settings, _hashes_of_key(warehouse, "state.tombstones"))
     create_normalising_macros(warehouse)
     warehouse.execute(_MACROS)
-    theirs = f"from raw.{REGISTER} where {RECORD_ID} in (select unnest($record_ids))"
     told = [
         "select 'record' as kind, unnest($record_ids) as text",
-        *(f"select {literal(kind)}, {text} {theirs}" for kind, text in _ties_of_register()),
-        f"select 'phone', plain_phone(phone) {theirs} and plain_phone(phone) not in (select unnest($shared))",
-        f"select 'named', {folded('customer_name')} || '|' || {folded('address')} {theirs}",
+        *(f"select {literal(kind)}, {text} from theirs" for kind, text in _ties_of_register()),
+        "select 'phone', plain_phone(phone) from theirs where plain_phone(phone) not in (select unnest($shared))",
+        f"select 'named', {folded('customer_name')} || '|' || {folded('address')} from theirs",
         "select 'key', ''",
     ]
     rows = warehouse.execute(
+        # Materialized, so that nothing is worked out of everybody's rows before the few are chosen.
         f"""
+        with theirs as materialized (
+            select * from raw.{REGISTER} where {RECORD_ID} in (select unnest($record_ids))
+        )
         select distinct
             kind,
             tombstone_hash(if(kind = 'key', '', kind || ':' || text), $inner_key::blob, $outer_key::blob),
