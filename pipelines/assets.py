@@ -56,7 +56,8 @@ DELIVERIES = AssetKey("deliveries")
 COMPANY = AssetKey(["ledger", "company"])
 SHORTFALLS = AssetKey(["ledger", "shortfalls"])
 GATE_RESULTS = AssetKey(["ledger", "gate_results"])
-LEDGER = [COMPANY, AssetKey(["ledger", "loads"]), SHORTFALLS, GATE_RESULTS]
+PRUNED_BATCHES = AssetKey(["ledger", "pruned_batches"])
+LEDGER = [COMPANY, AssetKey(["ledger", "loads"]), SHORTFALLS, GATE_RESULTS, PRUNED_BATCHES]
 ASSIGNMENTS = AssetKey(["identity", "assignments"])
 IDENTITY = [
     ASSIGNMENTS,
@@ -185,6 +186,7 @@ def ledger_asset() -> AssetsDefinition:
                 ("loads", "One line per batch, with counts that add up."),
                 ("shortfalls", "One line per delivery that is overdue or refused."),
                 ("gate_results", "One line per batch and rule: what was observed, and what the rule allows."),
+                ("pruned_batches", "One line per batch that was pruned by age, of rows or of its archive."),
             )
         ],
         check_specs=[
@@ -206,6 +208,7 @@ def ledger_asset() -> AssetsDefinition:
         yield MaterializeResult(asset_key=AssetKey(["ledger", "loads"]), metadata=counts)
         yield MaterializeResult(asset_key=SHORTFALLS, metadata={"shortfalls": len(state.shortfalls)})
         yield MaterializeResult(asset_key=GATE_RESULTS)
+        yield MaterializeResult(asset_key=PRUNED_BATCHES)
         yield AssetCheckResult(
             asset_key=AssetKey(["ledger", "loads"]),
             check_name="conservation",
