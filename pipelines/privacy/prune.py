@@ -58,11 +58,11 @@ def prunable_files(settings: Settings, now: datetime, days: int) -> Iterator[Pru
     """Published files but the last, older than `days`; and archived batches that no load ever committed."""
     before = now.timestamp() - days * 86400
     versions = sorted(settings.versions.glob("crm-*.duckdb"))[:-1] + sorted(settings.versions.glob("*.stray-*"))
-    yield from _files(
+    yield from files_to_remove(
         f"published files older than {days} days", [path for path in versions if path.stat().st_mtime < before]
     )
     folders = [folder for folder in settings.archive.glob("*/*batch_id=*") if not (folder / "manifest.json").exists()]
-    yield from _files("archived batches that were never loaded", folders)
+    yield from files_to_remove("archived batches that were never loaded", folders)
 
 
 def prunable_runs(settings: Settings, now: datetime, days: int) -> Iterator[Prunable]:
@@ -83,18 +83,19 @@ def prunable_runs(settings: Settings, now: datetime, days: int) -> Iterator[Prun
             for run_id in runs:
                 instance.delete_run(run_id)
                 instance.compute_log_manager.delete_logs(prefix=[run_id])
-        _remove(*files)
+        remove_files(*files)
         _shrink(settings.dagster_home / "history" / "runs" / "index.db")
 
     if runs:
         yield Prunable(
-            f"runs of Dagster that ended, begun before {before:%Y-%m-%d}", len(runs), sum(map(_size, files)), remove
+            f"runs of Dagster that ended, begun before {before:%Y-%m-%d}", len(runs), sum(map(size_of, files)), remove
         )
 
 
-def _files(what: str, paths: list[Path]) -> Iterator[Prunable]:
+def files_to_remove(what: str, paths: list[Path]) -> Iterator[Prunable]:
+    """Files and folders of one kind as one thing that may go; nothing where there are none."""
     if paths:
-        yield Prunable(what, len(paths), sum(map(_size, paths)), partial(_remove, *paths))
+        yield Prunable(what, len(paths), sum(map(size_of, paths)), partial(remove_files, *paths))
 
 
 def _of_run(settings: Settings, run_id: str) -> list[Path]:
@@ -102,13 +103,15 @@ def _of_run(settings: Settings, run_id: str) -> list[Path]:
     return [settings.dagster_home / run_id, *(settings.dagster_home / "history" / "runs").glob(f"{run_id}.db*")]
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
+    """The bytes of a file, or of all files in a folder; 0 where there is none."""
     if path.is_dir():
         return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return path.stat().st_size if path.exists() else 0
 
 
-def _remove(*paths: Path) -> None:
+def remove_files(*paths: Path) -> None:
+    """Remove files, and folders with what is in them, those that are gone already aside."""
     for path in paths:
         if path.is_dir():
             shutil.rmtree(path)

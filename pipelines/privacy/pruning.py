@@ -16,7 +16,7 @@ from pipelines.connections import identifier
 from pipelines.contracts import Feed, feeds
 from pipelines.decisions import export_state
 from pipelines.manifest import batch_folder
-from pipelines.privacy.prune import Prunable
+from pipelines.privacy.prune import Prunable, files_to_remove, remove_files, size_of
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
 
@@ -45,13 +45,7 @@ def prunable_history(
     others look up in are left alone.
     """
     gone = warehouse.execute("select feed, batch_id from state.pruned_loads order by all").fetchall()
-    if files := _files_of(settings, gone):
-        yield Prunable(
-            "archived files that a pruning was stopped at",
-            len(files),
-            sum(file.stat().st_size for file in files),
-            partial(_remove, files),
-        )
+    yield from files_to_remove("archived files that a pruning was stopped at", _files_of(settings, gone))
     kept = dict(kept_for_look_ups(sources_file))
     for feed in feeds().values():
         if feed.raw_days is None or feed.name in kept:
@@ -199,7 +193,7 @@ def _prunable_batches(
         yield Prunable(
             f"batches of {feed.name} in the archive, delivered before {before}",
             len(batches),
-            sum(file.stat().st_size for file in files),
+            sum(map(size_of, files)),
             partial(_prune_archive, warehouse, settings, feed, before, batches, files),
         )
 
@@ -240,13 +234,8 @@ def _prune_archive(
     _note(warehouse, feed, before)
     warehouse.execute("commit")
     export_state(warehouse, settings)
-    _remove(files)
+    remove_files(*files)
 
 
 def _files_of(settings: Settings, batches: list[tuple[str, str]]) -> list[Path]:
     return [file for batch in batches for file in sorted(batch_folder(settings, *batch).glob("*.parquet"))]
-
-
-def _remove(files: list[Path]) -> None:
-    for file in files:
-        file.unlink(missing_ok=True)

@@ -11,8 +11,8 @@ _HALF_WIDTH = "".join(chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F))
 _BLANK = r"\t-\r\x{85}\x{A0}\x{1680}\x{2000}-\x{200D}\x{2028}\x{2029}\x{202F}\x{205F}\x{2060}\x{3000}\x{FEFF}"
 
 # DuckDB writes a macro's argument out at each mention and builds translate's table anew for each row: the argument is
-# named once, as a lambda's, and only text that needs it is rewritten. Most Hangul and
-# ASCII text needs nothing, and one look says so.
+# named once, as a lambda's, and only text that needs it is rewritten. Most text is of Hangul
+# and ASCII and needs nothing, which one look says.
 MACROS = f"""
 create or replace temp macro plain_letters(text) as
     list_transform(

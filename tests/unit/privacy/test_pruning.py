@@ -279,7 +279,7 @@ def test_what_a_kill_before_the_files_left_is_removed_by_the_next_pruning(
 ) -> None:
     keep(monkeypatch, TRANSACTIONS, archive_days=DAYS)
     with monkeypatch.context() as killed:
-        killed.setattr(pruning, "_remove", lambda files: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed.setattr(pruning, "remove_files", lambda *files: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             prune(sales)
     assert archived(sales, TRANSACTIONS) == 4
