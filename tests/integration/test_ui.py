@@ -140,7 +140,9 @@ def test_a_feed_s_checks_show_the_gate_with_its_counts(pages, tmp_path):
 
 def test_the_schedule_and_the_sensor_are_shown_as_running(pages, tmp_path):
     text = pages.look("/automation", "every_morning", "arriving_files", "05:00 AM")
-    pages.page.screenshot(path=tmp_path / "automation.png")
     assert "Standard sensor" in text
+    # Each row asks the server for its own switch, after the names are shown.
     switches = pages.page.locator("input[type=checkbox]:checked")
+    switches.nth(1).wait_for(state="attached", timeout=60_000)
+    pages.page.screenshot(path=tmp_path / "automation.png")
     assert switches.count() == 2, "both are switched on"
