@@ -3,7 +3,8 @@
 An edge says nothing about a third record; what follows from all edges together is `clusters.py`.
 """
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 import duckdb
 
@@ -38,8 +39,11 @@ _NOT_CONTRADICTED = """
     and coalesce(not (source_system_l = source_system_r and site_key_l <> site_key_r), true)
 """
 
+LAST_COMPARED = "address"
+"""The dearest comparison is made last, of the few pairs that can still be linked."""
+
 # Of telephone numbers only whether there are any: that two records had one at the same time, a candidate knows.
-_COMPARED = (
+_PERSON = (
     "party_type",
     "source_system",
     "person_key",
@@ -51,13 +55,8 @@ _COMPARED = (
     "birth_digits",
     "sex",
     "email",
-    "region_code",
-    "town",
-    "street",
-    "house_number",
-    "building",
-    "has_unit",
 )
+_PLACE = ("region_code", "town", "street", "house_number", "building", "has_unit")
 
 
 def find_edges(
@@ -94,10 +93,14 @@ def insert_edges(
     find_candidates(connection, is_everybody_new=new is None)
     _tell_name_frequencies(connection, parameters)
     connection.execute(
+        f"create or replace temp table within_reach as {_within_reach_sql(parameters)}", {"threshold": threshold}
+    )
+    connection.execute("drop table candidates")
+    connection.execute(
         f"insert into {table} {_edges_sql(parameters)}", {"threshold": threshold, "model_version": model.version}
     )
     drop_comparable(connection)
-    connection.execute("drop table candidates")
+    connection.execute("drop table within_reach")
     connection.execute("drop table name_frequencies")
 
 
@@ -111,8 +114,49 @@ def _tell_name_frequencies(connection: duckdb.DuckDBPyConnection, parameters: di
     )
 
 
+def _within_reach_sql(parameters: dict[str, Any]) -> str:
+    """The candidates that can be linked if they agree best in what is compared last: their levels but for that one."""
+    last = _last_compared(parameters)
+    first = [comparison for comparison in parameters["comparisons"] if comparison is not last]
+    levels = [f"{comparison['name']}_level" for comparison in first]
+    best = max(0, *level_weights(last))
+    rules = " or ".join(f"coalesce({rule.sql(before=LAST_COMPARED)}, false)" for rule in RULES)
+    return f"""
+        with
+
+        pairs as (
+            select
+                candidates.*,
+                {_of_both(_PERSON)},
+                nullif(a.has_phone, false) as phones_l,
+                nullif(b.has_phone, false) as phones_r
+            from candidates
+            inner join comparable as a on candidates.position_a = a.position
+            inner join comparable as b on candidates.position_b = b.position
+        ),
+
+        levelled as (
+            select *, {", ".join(map(_level_sql, first))} from pairs
+        ),
+
+        -- A condition that needs no frequency would be pushed below this join, and the levels be worked out twice.
+        told as (
+            select levelled.*, name_frequencies.frequency
+            from levelled
+            left join name_frequencies
+                on case when levelled.name_level = 0 then levelled.full_name_l end = name_frequencies.full_name
+        )
+
+        select position_a, position_b, frequency, {", ".join(levels)}
+        from told
+        where case
+            when party_type_l = party_type_r and {_weight_sql(parameters, f"{best}")} >= $threshold then true
+            else {rules}
+        end
+    """
+
+
 def _edges_sql(parameters: dict[str, Any]) -> str:
-    comparisons = parameters["comparisons"]
     rules = "\n".join(f"when {rule.sql()} then {number}" for number, rule in enumerate(RULES))
     names = ", ".join(literal(rule.name) for rule in RULES)
     tiers = ", ".join(str(rule.tier) for rule in RULES)
@@ -122,75 +166,79 @@ def _edges_sql(parameters: dict[str, Any]) -> str:
 
         pairs as (
             select
-                candidates.*,
-                {", ".join(f"a.{column} as {column}_l, b.{column} as {column}_r" for column in _COMPARED)},
-                nullif(a.has_phone, false) as phones_l,
-                nullif(b.has_phone, false) as phones_r
-            from candidates
-            inner join comparable as a on candidates.position_a = a.position
-            inner join comparable as b on candidates.position_b = b.position
+                within_reach.*,
+                a.record_id as record_id_l,
+                b.record_id as record_id_r,
+                {_of_both((*_PERSON, *_PLACE))}
+            from within_reach
+            inner join comparable as a on within_reach.position_a = a.position
+            inner join comparable as b on within_reach.position_b = b.position
         ),
 
         levelled as (
-            select
-                *,
-                {", ".join(f"{_level_sql(comparison)} as {comparison['name']}_level" for comparison in comparisons)}
-            from pairs
+            select *, {_level_sql(_last_compared(parameters))} from pairs
         ),
 
         weighed as (
+            select *, {_weight_sql(parameters)} as weight from levelled
+        ),
+
+        -- Materialized, or the levels would be worked out a second time for the condition.
+        ruled as materialized (
             select
-                levelled.*,
-                {_weight_sql(parameters)} as weight
-            from levelled
-            left join name_frequencies
-                on case when levelled.name_level = 0 then levelled.full_name_l end = name_frequencies.full_name
-        ),
-
-        ruled as (
-            select *, case {rules} end as rule_number from weighed
-        ),
-
-        -- Few pairs come so far, so whether trusted keys contradict is asked last. One condition, not two: one that
-        -- needs no frequency would be pushed below their join, and the levels be worked out twice.
-        linked as (
-            select position_a, position_b, weight, rule_number
-            from ruled
-            where case
-                when rule_number is not null or (weight >= $threshold and party_type_l = party_type_r)
-                    then coalesce(rule_number in ({trusted}), false) or ({_NOT_CONTRADICTED})
-                else false
-            end
+                record_id_l,
+                record_id_r,
+                weight,
+                case {rules} end as rule_number,
+                party_type_l = party_type_r as is_same_kind,
+                {_NOT_CONTRADICTED} as is_not_contradicted
+            from weighed
         )
 
         select
-            least(a.record_id, b.record_id) as record_a,
-            greatest(a.record_id, b.record_id) as record_b,
-            coalesce([{names}][linked.rule_number + 1], {literal(WEIGHED)}) as rule,
-            coalesce([{tiers}][linked.rule_number + 1], {PROBABILISTIC}) as tier,
-            case when linked.rule_number is null then round(linked.weight, 3) end as weight,
+            least(record_id_l, record_id_r) as record_a,
+            greatest(record_id_l, record_id_r) as record_b,
+            coalesce([{names}][rule_number + 1], {literal(WEIGHED)}) as rule,
+            coalesce([{tiers}][rule_number + 1], {PROBABILISTIC}) as tier,
+            case when rule_number is null then round(weight, 3) end as weight,
             $model_version as model_version
-        from linked
-        inner join comparable as a on linked.position_a = a.position
-        inner join comparable as b on linked.position_b = b.position
+        from ruled
+        where
+            (rule_number is not null or (weight >= $threshold and is_same_kind))
+            and (coalesce(rule_number in ({trusted}), false) or is_not_contradicted)
     """
 
 
+def _last_compared(parameters: dict[str, Any]) -> dict[str, Any]:
+    (last,) = (comparison for comparison in parameters["comparisons"] if comparison["name"] == LAST_COMPARED)
+    return cast("dict[str, Any]", last)
+
+
+def _of_both(columns: Iterable[str]) -> str:
+    return ", ".join(f"a.{column} as {column}_l, b.{column} as {column}_r" for column in columns)
+
+
 def _level_sql(comparison: dict[str, Any]) -> str:
-    """The number of the level a pair reaches; null where a value is missing."""
+    """The number of the level a pair reaches, as `<comparison>_level`; null where a value is missing."""
     *levels, _ = comparison["levels"]
     conditions = ["has_common_phone" if level["condition"] == PHONES_AGREE else level["condition"] for level in levels]
     whens = " ".join(f"when {condition} then {number}" for number, condition in enumerate(conditions))
-    return f"case when {comparison['missing']} then null {whens} else {len(levels)} end"
+    level = f"case when {comparison['missing']} then null {whens} else {len(levels)} end"
+    return f"{level} as {comparison['name']}_level"
 
 
-def _weight_sql(parameters: dict[str, Any]) -> str:
-    """The weight of all evidence; the same name counts by how rare it is (term frequency)."""
+def _weight_sql(parameters: dict[str, Any], last: str | None = None) -> str:
+    """The weight of all evidence; the same name counts by how rare it is (term frequency).
+
+    With `last`, that is the weight of what is compared last, whose level is not known yet.
+    """
     terms, of_household = [f"{prior_weight(parameters):.4f}"], []
     for comparison in parameters["comparisons"]:
         level = f"{comparison['name']}_level"
         whens = " ".join(f"when {number} then {weight}" for number, weight in enumerate(level_weights(comparison)))
         weight = f"case {level} {whens} else 0 end"
+        if last and comparison["name"] == LAST_COMPARED:
+            weight = last
         if comparison["of_household"]:
             of_household.append(weight)
             weight = f"least(0, {weight})"

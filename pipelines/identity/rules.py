@@ -30,12 +30,19 @@ class Rule:
     agree: dict[str, tuple[str, ...]] = field(default_factory=dict)
     or_missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def sql(self) -> str:
-        """The rule as a condition over the columns `<comparison>_level` and those of both records."""
+    def sql(self, before: str | None = None) -> str:
+        """The rule as a condition over the columns `<comparison>_level` and those of both records.
+
+        With the name of a comparison in `before`: whether the rule may yet hold, before its level is known.
+        """
         conditions = [f"({self.condition})"]
-        conditions += [f"{name}_level in {_numbers(name, levels)}" for name, levels in self.agree.items()]
         conditions += [
-            f"coalesce({name}_level in {_numbers(name, levels)}, true)" for name, levels in self.or_missing.items()
+            f"{name}_level in {_numbers(name, levels)}" for name, levels in self.agree.items() if name != before
+        ]
+        conditions += [
+            f"coalesce({name}_level in {_numbers(name, levels)}, true)"
+            for name, levels in self.or_missing.items()
+            if name != before
         ]
         return " and ".join(conditions)
 
