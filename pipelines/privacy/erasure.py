@@ -190,7 +190,7 @@ def _in_rows_of_others(warehouse: duckdb.DuckDBPyConnection, person: Person) -> 
                 f"anti join erased_rows on erased_rows.feed = {literal(feed.name)} "
                 "and raw.batch_id = erased_rows.batch_id and raw.row_number = erased_rows.row_number)"
             )
-            for (text,) in matching.held(warehouse, others, ["text"], "text"):
+            for (text,) in matching.held(warehouse, others, ["text"], {"text": "VARCHAR"}):
                 for kind in matching.kinds(text):
                     found[kind] |= {
                         value

@@ -15,15 +15,26 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.privacy.spellings import loose, loose_values, patterns, together, unsqueezed
+from pipelines.connections import literal
+from pipelines.privacy.spellings import loose, loose_values, patterns, plainly_squeezed, together, unsqueezed
 
 _FEW = 50
-"""Values up to which one expression finds them in text as it is written, ten times as quickly as it is squeezed."""
+"""Values up to which one expression finds them in text as it is written, which need not be squeezed then."""
 
+_HASH = "[0-9a-f]{32}"
+_OTHER_LETTERS = "[^\\x01-\\x7e가-힣]"
+_NUMBER = re.compile("U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|DECIMAL\\([0-9]+,(?P<scale>[0-9]+)\\)")
+_NEVER_HOLD = ("BOOLEAN", "FLOAT", "DOUBLE", "TIMESTAMP", "TIME", "INTERVAL")
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CODE_OF_CHARACTER = r"\\u[0-9a-f]{4}"
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _WINDOW_BYTES = 1 << 20
 _LONGEST_BYTES = 1024
+
+
+def can_hold(data_type: str) -> bool:
+    """Whether a column of this type in DuckDB is searched: what is approximate, or an instant, is nobody's."""
+    return not data_type.startswith(_NEVER_HOLD)
 
 
 class Matching:
@@ -36,7 +47,22 @@ class Matching:
         searched = {kind: known[kind] for kind in expressions}
         squeezed = loose_values(searched)
         self._loose = [_CODE_OF_CHARACTER, *together(map(re.escape, squeezed))]
-        self._written = f"{unsqueezed(squeezed)}|{_CODE_OF_CHARACTER}" if len(squeezed) <= _FEW else None
+        self._is_few = len(squeezed) <= _FEW
+        within = [unsqueezed(squeezed)] if self._is_few else together(map(re.escape, squeezed))
+        # As variables they are constants, which DuckDB compiles once; parameters it would compile again and again.
+        self._variables = {
+            f"within_{number}": f"(?is).*?(?:{one}|{_OTHER_LETTERS}|{_CODE_OF_CHARACTER}).*"
+            for number, one in enumerate(within)
+        }
+        self._kinds_of_hashes = {
+            value: frozenset(kind for kind, others in searched.items() if value in others)
+            for some in searched.values()
+            for value in some
+            if re.fullmatch(_HASH, value)
+        }
+        # A number whose digits have one of these in them is not smaller.
+        self._smallest = min((int(value) for value in squeezed if re.fullmatch("[1-9][0-9]*", value)), default=None)
+        self._dates = sorted(value for value in searched.get("birth_date", ()) if _DATE.fullmatch(value))
         self._bytes = {
             kind: [value.encode(codec) for value in some for codec in ("utf-8", "cp949") if _has(value, codec)]
             for kind, some in searched.items()
@@ -49,30 +75,60 @@ class Matching:
         return not self._compiled
 
     def held(
-        self, connection: duckdb.DuckDBPyConnection, rows: str, columns: list[str], text: str
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        rows: str,
+        columns: list[str],
+        texts: Mapping[str, str],
     ) -> Iterator[tuple[Any, ...]]:
-        """The SQL expressions `columns` of those `rows` whose expression `text` may hold a value."""
+        """The SQL expressions `columns` of those `rows` of which one of `texts` may hold a value.
+
+        `texts` maps expressions to their types in DuckDB, which are such as can hold one.
+        """
+        may_hold = [condition for text, data_type in texts.items() if (condition := self._may_hold(text, data_type))]
+        if not may_hold:
+            return
+        for name, value in (self._variables | {"hashes": "|".join(self._kinds_of_hashes)}).items():
+            connection.execute(f"set variable {name} = $value", {"value": value})
         chosen = ", ".join(f"{column} as column_{number}" for number, column in enumerate(columns))
-        condition = ""
-        if self._written:
-            # As a variable it is a constant, which DuckDB compiles once; of a parameter it would do so again and again.
-            connection.execute("set variable written = $written", {"written": self._written})
-            condition = f"where regexp_matches({text}, getvariable('written'))"
+        # What no value has in it keeps the texts apart.
+        together = f"concat_ws(chr(1), {', '.join(f'{text}::varchar' for text in texts)})"
         # DuckDB would squeeze a text once for each expression.
         batches = connection.execute(
-            f"select {loose(text)} as squeezed, {chosen} from {rows} {condition}"
+            f"select {loose(together)} as squeezed, {chosen} from {rows} where {' or '.join(may_hold)}"
         ).fetch_record_batch(100_000)
         for batch in batches:
-            may_hold = reduce(pc.or_, (pc.match_substring_regex(batch.column(0), one) for one in self._loose))
-            found = batch.filter(may_hold)
+            may_hold_loosely = reduce(pc.or_, (pc.match_substring_regex(batch.column(0), one) for one in self._loose))
+            found = batch.filter(may_hold_loosely)
             yield from zip(*(found.column(number).to_pylist() for number in range(1, found.num_columns)), strict=True)
+
+    def _may_hold(self, text: str, data_type: str) -> str | None:
+        """The condition under which an expression of the type may hold a value; None where it never does.
+
+        Full matches alone: DuckDB works those out once for each entry of a column's dictionary, searches for each row.
+        """
+        if number := _NUMBER.fullmatch(data_type):
+            scale = number["scale"] or "0"
+            return f"abs({text}::double) * 1e{scale} >= {self._smallest}" if self._smallest else None
+        if data_type == "DATE":
+            return f"{text} in ({', '.join(map(literal, self._dates))})" if self._dates else None
+        text = f"{text}::varchar"
+        if self._is_few:
+            return f"regexp_full_match({text}, getvariable('within_0'))"
+        squeezed = plainly_squeezed(text)
+        within = " or ".join(f"regexp_full_match({squeezed}, getvariable('{name}'))" for name in self._variables)
+        is_hash = f"regexp_full_match({text}, '{_HASH}')"
+        return f"case when {is_hash} then regexp_full_match({text}, getvariable('hashes')) else {within} end"
 
     def held_texts(self, memory: duckdb.DuckDBPyConnection, texts: list[str]) -> list[int]:
         """The places in `texts` of those that may hold a value, in order."""
         memory.register("read", pa.table({"place": pa.array(range(len(texts))), "text": pa.array(texts, pa.string())}))
-        return sorted(place for (place,) in self.held(memory, "read", ["place"], "text"))
+        return sorted(place for (place,) in self.held(memory, "read", ["place"], {"text": "VARCHAR"}))
 
     def _kinds(self, text: str) -> frozenset[str]:
+        if re.fullmatch(_HASH, text):
+            # Digits between letters of a hash are no number.
+            return self._kinds_of_hashes.get(text, frozenset())
         text = unicodedata.normalize("NFC", _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text))
         return frozenset(kind for kind, expression in self._compiled.items() if expression.search(text))
 

@@ -22,12 +22,11 @@ from typing import IO, cast
 import duckdb
 
 from pipelines.connections import connected, identifier, literal
-from pipelines.privacy.matching import Matching
+from pipelines.privacy.matching import Matching, can_hold
 from pipelines.settings import Settings
 from pipelines.sources.parquet_landing import parquet_schema
 
 _CHUNK_BYTES = 16 << 20
-_NOT_TEXT = ("BOOLEAN", "FLOAT", "DOUBLE", "TIMESTAMP", "TIME", "INTERVAL")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 Values = Mapping[str, Iterable[str]]
@@ -131,8 +130,7 @@ class _Search:
                 "and table_name in (select table_name from duckdb_tables()) group by all order by all"
             ).fetchall()
             for schema, table, typed in columns:
-                names = [name for name, data_type in typed if not data_type.startswith(_NOT_TEXT)]
-                counts = self._count(database, identifier(schema, table), names)
+                counts = self._count(database, identifier(schema, table), dict(typed))
                 hits += [
                     self._hit(path, f"{schema}.{table}.{name}", kind, count)
                     for (_, name, kind), count in counts.items()
@@ -144,27 +142,24 @@ class _Search:
             f"from read_parquet([{', '.join(literal(file) for file in files)}], "
             "union_by_name = true, hive_partitioning = false, filename = '_path')"
         )
-        names = [
-            name
-            for name, data_type in zip(rows.columns, map(str, rows.types), strict=True)
-            if name != "_path" and not data_type.startswith(_NOT_TEXT)
-        ]
-        counts = self._count(self.memory, f"({rows.sql_query()})", names, "_path")
+        types = dict(zip(rows.columns, map(str, rows.types), strict=True))
+        del types["_path"]
+        counts = self._count(self.memory, f"({rows.sql_query()})", types, "_path")
         return [self._hit(Path(path), name, kind, count) for (path, name, kind), count in counts.items()]
 
     def _count(
-        self, connection: duckdb.DuckDBPyConnection, rows: str, names: list[str], of: str = "''"
+        self, connection: duckdb.DuckDBPyConnection, rows: str, types: dict[str, str], of: str = "''"
     ) -> Counter[tuple[str, str, str]]:
-        """(file, column, kind) -> how many of `rows` hold a value of the kind; `of` is the expression of the file."""
+        """(file, column, kind) -> how many of `rows` hold a value of the kind; `of` is the expression of the file.
+
+        `types` maps the columns to their types in DuckDB.
+        """
         counts: Counter[tuple[str, str, str]] = Counter()
-        if not names:
-            return counts
-        columns = [f"{identifier(name)}::varchar" for name in names]
-        # What no value has in it keeps the columns apart, so that all are looked through at once.
-        together = f"concat_ws(chr(1), {', '.join(columns)})"
-        for file, *texts in self.matching.held(connection, rows, [of, *columns], together):
-            for name, text in zip(names, texts, strict=True):
-                for kind in self.matching.kinds(text) if text else ():
+        names = [name for name, data_type in types.items() if can_hold(data_type)]
+        texts = {identifier(name): types[name] for name in names}
+        for file, *values in self.matching.held(connection, rows, [of, *(f"{text}::varchar" for text in texts)], texts):
+            for name, value in zip(names, values, strict=True):
+                for kind in self.matching.kinds(value) if value else ():
                     counts[file, name, kind] += 1
         return counts
 

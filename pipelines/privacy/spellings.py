@@ -100,11 +100,15 @@ def loose_values(values: Mapping[str, Iterable[str]], country_code: str = "82") 
 def unsqueezed(squeezed: Iterable[str]) -> str:
     """The expression of `squeezed` values, as `loose_values` makes them, in text as it is written.
 
-    It finds text of other letters than ASCII and Hangul as well, whatever that says.
+    Of text in ASCII and Hangul alone.
     """
     between = f"[\\x00{_DROPPED_PLAIN}]*"
-    spelt = sorted(between.join(map(re.escape, value)) for value in squeezed)
-    return "|".join(["(?is)[^\\x00-\\x7e가-힣]", *spelt])
+    return "|".join(sorted(between.join(map(re.escape, value)) for value in squeezed))
+
+
+def plainly_squeezed(text: str) -> str:
+    """The SQL of `text` without what `loose` drops of ASCII and Hangul; whatever else is in it stays."""
+    return f"regexp_replace({text}, '[\\x00{_DROPPED_PLAIN}]+', '', 'g')"
 
 
 def together(expressions: Iterable[str]) -> Iterator[str]:

@@ -14,11 +14,17 @@ import duckdb
 import pytest
 
 from pipelines.connections import connected
-from pipelines.privacy.search import Hit, search
+from pipelines.privacy.search import Hit, Values, search
 from pipelines.privacy.spellings import patterns, phone_digits
 from pipelines.settings import Settings
 
 VALUES = {"name": ["하늘별"], "phone": ["010-5626-1111"], "email": ["Sky@Example.com"], "birth_date": ["1980-07-16"]}
+
+
+OTHERS = {"email": [f"other{number}@example.com" for number in range(100)], "record_id": ["5" * 31 + "a"]}
+"""Of so many that their spellings do not fit into one expression."""
+
+MANY = {kind: [*VALUES.get(kind, ()), *OTHERS.get(kind, ())] for kind in VALUES | OTHERS}
 
 
 @pytest.fixture
@@ -26,8 +32,8 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(tmp_path, tmp_path / "sources.yml", "1GB", 2, 3)
 
 
-def found(settings: Settings) -> list[tuple[str, str, str, int]]:
-    return [(hit.file, hit.place, hit.kind, hit.count) for hit in search(settings, settings.home, VALUES)]
+def found(settings: Settings, values: Values = VALUES) -> list[tuple[str, str, str, int]]:
+    return [(hit.file, hit.place, hit.kind, hit.count) for hit in search(settings, settings.home, values)]
 
 
 def plant_duckdb(path: Path, text: str) -> None:
@@ -66,8 +72,9 @@ SPELLINGS = [
 ]
 
 
+@pytest.mark.parametrize("values", [VALUES, MANY], ids=["one", "many"])
 @pytest.mark.parametrize(("text", "kind"), SPELLINGS)
-def test_a_value_is_found_in_every_spelling_and_file(settings, tmp_path, text, kind):
+def test_a_value_is_found_in_every_spelling_and_file(settings, tmp_path, text, kind, values):
     text = f"before {text} after"
     plant_duckdb(tmp_path / "warehouse.duckdb", text)
     plant_parquet(tmp_path / "decisions.parquet", text)
@@ -79,7 +86,7 @@ def test_a_value_is_found_in_every_spelling_and_file(settings, tmp_path, text, k
     (tmp_path / "event.json").write_text(json.dumps({"text": text}), encoding="utf-8")
     (tmp_path / "storage.pickle").write_bytes(pickle.dumps([text, b"\xff\xfe"]))
     (tmp_path / "other.csv").write_text(text, encoding="utf-16")
-    assert found(settings) == [
+    assert found(settings, values) == [
         ("decisions.parquet", "notes", kind, 1),
         ("event.json", "line 1", kind, 1),
         ("file.gz", "line 1", kind, 1),
@@ -106,14 +113,50 @@ def test_what_was_deleted_and_lies_in_the_bytes_of_a_database_is_found(settings,
     assert found(settings) == [("runs.db", "bytes", "email", 1)]
 
 
+@pytest.mark.parametrize("values", [VALUES, MANY], ids=["one", "many"])
 @pytest.mark.parametrize(
     "text",
     ["늘별", "하늘", "1010562611110", "010-5626-11112", "xsky@example.com", "sky@example.community", "119800716"],
 )
-def test_a_part_of_a_value_or_a_longer_one_is_no_hit(settings, tmp_path, text):
+def test_a_part_of_a_value_or_a_longer_one_is_no_hit(settings, tmp_path, text, values):
     plant_duckdb(tmp_path / "warehouse.duckdb", text)
     (tmp_path / "log.txt").write_text(text, encoding="utf-8")
-    assert found(settings) == []
+    assert found(settings, values) == []
+
+
+@pytest.mark.parametrize("values", [VALUES, MANY], ids=["one", "many"])
+def test_a_value_is_found_in_columns_of_every_type_that_can_hold_it(settings, tmp_path, values):
+    values = values | {"customer_key": ["4711471"]}
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as database:
+        database.execute(
+            """
+            create table held as select
+                4711471 as whole, 4711471.50::decimal(12, 2) as cents, 821056261111::hugeint as phone,
+                date '1980-07-16' as birth_date, [{'text': '하늘별'}] as nested, 'Sky@Example.com'::blob as bytes,
+                -4711471::bigint as negative;
+            create table other as select
+                47114711 as longer, 4711470 as smaller, date '1980-07-17' as another_date, true as is_true,
+                4711471.0::double as rounded, timestamp '1980-07-16 00:00:00' as instant, null::varchar as nothing,
+                [4.5::decimal(3, 1)] as numbers;
+            """
+        )
+    assert found(settings, values) == [
+        ("warehouse.duckdb", "main.held.birth_date", "birth_date", 1),
+        ("warehouse.duckdb", "main.held.bytes", "email", 1),
+        ("warehouse.duckdb", "main.held.cents", "customer_key", 1),
+        ("warehouse.duckdb", "main.held.negative", "customer_key", 1),
+        ("warehouse.duckdb", "main.held.nested", "name", 1),
+        ("warehouse.duckdb", "main.held.phone", "phone", 1),
+        ("warehouse.duckdb", "main.held.whole", "customer_key", 1),
+    ]
+
+
+@pytest.mark.parametrize("values", [VALUES, MANY], ids=["one", "many"])
+def test_a_hash_is_found_whole_and_holds_nothing_else(settings, tmp_path, values):
+    values = values | {"record_id": ["0123456789abcdef" * 2, *values.get("record_id", ())]}
+    plant_duckdb(tmp_path / "warehouse.duckdb", "0123456789abcdef" * 2)
+    plant_duckdb(tmp_path / "other.duckdb", "a01056261111b" + "c" * 19)
+    assert found(settings, values) == [("warehouse.duckdb", "marts.mart.note", "record_id", 3)]
 
 
 def test_a_value_across_two_chunks_of_a_long_line_is_found(settings, tmp_path, monkeypatch):
