@@ -117,6 +117,16 @@ def locked_error(message: str) -> LockedError | None:
     )
 
 
+def has_table(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:
+    """Whether a database of `connection` has the table: one that a run was never finished in, or that an older version
+    made, lacks some.
+    """
+    found = connection.execute(
+        "select 1 from duckdb_tables() where schema_name = ? and table_name = ?", [schema, name]
+    ).fetchone()
+    return found is not None
+
+
 def insert_rows(
     connection: duckdb.DuckDBPyConnection, statement: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
 ) -> None:

@@ -12,7 +12,7 @@ from functools import cache
 import duckdb
 
 from pipelines import decisions
-from pipelines.connections import identifier
+from pipelines.connections import has_table, identifier
 from pipelines.contracts import feeds
 from pipelines.errors import WarehouseError
 from pipelines.identity import ledger as identity
@@ -235,10 +235,9 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str,
 
 def _version(warehouse: duckdb.DuckDBPyConnection) -> int | None:
     """The version of the tables that are there, None where they tell none."""
-    there = warehouse.execute(
-        "select count(*) from duckdb_tables() where schema_name = 'ledger' and table_name = 'version'"
-    ).fetchone()
-    row = warehouse.execute("select max(version) from ledger.version").fetchone() if there and there[0] else None
+    if not has_table(warehouse, "ledger", "version"):
+        return None
+    row = warehouse.execute("select max(version) from ledger.version").fetchone()
     return row[0] if row else None
 
 

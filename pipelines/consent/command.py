@@ -33,7 +33,7 @@ def show(
     purpose: Annotated[str, typer.Option(help="What the data is to be used for.")] = "marketing",
 ) -> None:
     """Say on which channels a customer may be approached at an instant, by what was known then, and why."""
-    from pipelines.connections import connected  # noqa: PLC0415
+    from pipelines.connections import connected, has_table  # noqa: PLC0415
     from pipelines.consent.permissions import permissions_at, purposes  # noqa: PLC0415
     from pipelines.identity.evidence import find_record  # noqa: PLC0415
     from pipelines.lock import looking  # noqa: PLC0415
@@ -42,7 +42,7 @@ def show(
     asked = _moment(on) if on else None
     require_loaded(settings)
     with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
-        if not warehouse.execute("select 1 from duckdb_tables() where table_name = 'dim_permission'").fetchone():
+        if not has_table(warehouse, "core", "dim_permission"):
             raise UsageError(f"{settings.warehouse}: the models were never built", "run `crmdw publish` first")
         if purpose not in (known := purposes(warehouse)):
             raise UsageError(f"{purpose}: no rule is for this purpose", f"give one of {', '.join(known)}")

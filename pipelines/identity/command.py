@@ -183,13 +183,13 @@ def _deciding(command: Writing) -> "Iterator[duckdb.DuckDBPyConnection]":
 @contextmanager
 def _warehouse() -> "Iterator[duckdb.DuckDBPyConnection]":
     """The warehouse, open for reading, where identity was resolved at least once."""
-    from pipelines.connections import connected  # noqa: PLC0415
+    from pipelines.connections import connected, has_table  # noqa: PLC0415
     from pipelines.lock import looking  # noqa: PLC0415
 
     settings = Settings.from_environment()
     require_loaded(settings)
     with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
-        if not warehouse.execute("select 1 from duckdb_tables() where schema_name = 'identity' limit 1").fetchone():
+        if not has_table(warehouse, "identity", "resolved"):
             raise UsageError(f"{settings.warehouse}: identity was never resolved", "run `crmdw publish` first")
         yield warehouse
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 import duckdb
 
+from pipelines.connections import has_table
 from pipelines.errors import UsageError
 from pipelines.identity.clusters import STEWARD
 from pipelines.identity.ledger import assignments_in_force, overrides_in_force
@@ -118,8 +119,7 @@ def golden_record(warehouse: duckdb.DuckDBPyConnection, customer_id: str) -> lis
 
     Empty before the models were built.
     """
-    there = "select 1 from duckdb_tables() where table_name = 'int_customer__golden_attribute'"
-    if not warehouse.execute(there).fetchone():
+    if not has_table(warehouse, "intermediate", "int_customer__golden_attribute"):
         return []
     return warehouse.execute(
         f"""

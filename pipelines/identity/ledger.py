@@ -8,6 +8,8 @@ from datetime import datetime
 
 import duckdb
 
+from pipelines.connections import has_table
+
 TABLES = """
 create schema if not exists state;
 create table if not exists state.identity_assignments (
@@ -70,8 +72,7 @@ NUMBERS = {
 
 def decided(warehouse: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
     """The numbers of the last override and the last model, where there are any: what people decided about identity."""
-    there = "select 1 from duckdb_tables() where schema_name = 'state' and table_name = 'identity_models'"
-    if not warehouse.execute(there).fetchone():
+    if not has_table(warehouse, "state", "identity_models"):
         return ()  # a home from before there was a ledger of identity, which its next run creates
     row = warehouse.execute(
         """

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from pipelines.connections import has_table
+
 if TYPE_CHECKING:
     from pipelines.decisions import Author
 
@@ -58,8 +60,7 @@ def record_access(
 
 def is_kept(warehouse: duckdb.DuckDBPyConnection) -> bool:
     """Whether the warehouse has the log: one that an earlier version made gets it with the first access."""
-    there = "select 1 from duckdb_tables() where schema_name = 'state' and table_name = 'accesses'"
-    return warehouse.execute(there).fetchone() is not None
+    return has_table(warehouse, "state", "accesses")
 
 
 def accesses(warehouse: duckdb.DuckDBPyConnection, customer_ids: list[str] | None, last: int) -> list[Access]:

@@ -85,11 +85,12 @@ def prune(
         require_loaded(settings)
         prepare(settings)
         sources_file = load_sources_file(settings.sources_file)
+        day = sources_file.company.business_day(command.now)
         with connected(settings, settings.warehouse) as warehouse:
             create_tables(warehouse)
             found = [
-                *prunable_rows(warehouse, command.now.date()),
-                *prunable_history(warehouse, settings, sources_file, command.now.date()),
+                *prunable_rows(warehouse, day),
+                *prunable_history(warehouse, settings, sources_file, day),
                 *prunable_files(settings, command.now, days),
                 *prunable_runs(settings, command.now, days),
             ]

@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 
 from pipelines.archive import fill_records
-from pipelines.connections import identifier, literal
+from pipelines.connections import has_table, identifier, literal
 from pipelines.contracts import feeds
 from pipelines.identity.evidence import edges_of, events, golden_record, records_of
 from pipelines.privacy.holdings import Holdings
@@ -69,8 +69,7 @@ def _identity(warehouse: duckdb.DuckDBPyConnection, person: Person) -> dict[str,
             for one in person.records
         ]
     }
-    resolved = "select 1 from duckdb_tables() where schema_name = 'identity' and table_name = 'records'"
-    if not warehouse.execute(resolved).fetchone():
+    if not has_table(warehouse, "identity", "records"):
         return found
     by_id = {one.record_id: one for one in records_of(warehouse, person.customer_id)}
     for record in found["records"]:

@@ -7,6 +7,8 @@ from datetime import date, datetime
 
 import duckdb
 
+from pipelines.connections import has_table
+
 TABLES = """
 create schema if not exists state;
 create table if not exists state.erasures (
@@ -86,5 +88,4 @@ def erased(warehouse: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
 
 def is_there(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether a database of `connection` has these tables; one of an older version gets them with its next run."""
-    there = "select 1 from duckdb_tables() where schema_name = 'state' and table_name = 'erased_batches'"
-    return connection.execute(there).fetchone() is not None
+    return has_table(connection, "state", "erased_batches")

@@ -9,6 +9,8 @@ from datetime import date, datetime
 
 import duckdb
 
+from pipelines.connections import has_table
+
 TABLES = """
 create schema if not exists state;
 create table if not exists state.prunings (
@@ -95,5 +97,4 @@ def restore_lines(warehouse: duckdb.DuckDBPyConnection, feed: str, known: list[s
 
 def is_there(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether a database of `connection` has these tables; one of an older version gets them with its next run."""
-    there = "select 1 from duckdb_tables() where schema_name = 'ledger' and table_name = 'pruned_batches'"
-    return connection.execute(there).fetchone() is not None
+    return has_table(connection, "ledger", "pruned_batches")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from pipelines.connections import has_table
 from pipelines.identity.ledger import assignments_in_force
 
 _TIERS = ("a steward's word", "trusted key", "strong combination", "all evidence weighed")
@@ -28,8 +29,7 @@ class IdentityFigures:
 
 def identity_figures(warehouse: duckdb.DuckDBPyConnection) -> IdentityFigures | None:
     """The figures of the last resolution, None where there was none."""
-    there = "select 1 from duckdb_tables() where schema_name = 'identity' and table_name = 'resolved'"
-    if not warehouse.execute(there).fetchone():
+    if not has_table(warehouse, "identity", "resolved"):
         return None
     resolved = warehouse.execute("select model_version from identity.resolved").fetchone()
     if resolved is None:
