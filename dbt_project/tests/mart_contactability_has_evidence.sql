@@ -15,12 +15,20 @@ answers as (
     {%- endfor %}
 ),
 
+-- One row for each channel, for a join of either one or all would compare everybody with everybody.
 grants as (
-    select * from {{ ref('fct_consent_event') }}
+    select
+        consents.customer_id,
+        channels.channel_code,
+        consents.valid_date,
+        consents.recorded_date
+    from {{ ref('fct_consent_event') }} as consents
+    inner join (select distinct channel_code from answers) as channels
+        on consents.is_all_channels or consents.channel_code = channels.channel_code
     where
-        action_code = 'granted'
-        and purpose_code = 'marketing'
-        and not is_night
+        consents.action_code = 'granted'
+        and consents.purpose_code = 'marketing'
+        and not consents.is_night
 )
 
 select
@@ -30,10 +38,7 @@ from answers
 left join grants
     on
         answers.customer_id = grants.customer_id
-        and (grants.is_all_channels or answers.channel_code = grants.channel_code)
+        and answers.channel_code = grants.channel_code
         and answers.complete_date >= grants.valid_date
         and answers.complete_date >= grants.recorded_date
-group by
-    answers.customer_id,
-    answers.channel_code
-having count(grants.consent_event_id) = 0
+where grants.customer_id is null
