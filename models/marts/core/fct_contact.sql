@@ -47,7 +47,7 @@ mailings_of_contacts as (
     select
         known_contact_id,
         min(mailed_date) as mailed_date,
-        sum(cost_amount) as mailing_cost_amount,
+        cast(sum(cost_amount) as decimal(18, 2)) as mailing_cost_amount,
         count(*) as mailing_count,
         sum(returned_mailing_count) as returned_mailing_count,
         sum(delivered_mailing_count) as delivered_mailing_count,
@@ -109,7 +109,7 @@ mailings_alone as (
         cell,
         'treatment' as assignment_code,
         null as not_sent_reason,
-        null as stated_cost_amount,
+        cast(null as decimal(18, 2)) as stated_cost_amount,
         cost_amount as mailing_cost_amount,
         1 as mailing_count,
         returned_mailing_count,
@@ -175,9 +175,8 @@ final as (
             else judged.not_sent_reason
         end as not_sent_reason,
         -- The campaign tool's cost of a contact already holds what its piece cost; the two are never added.
-        cast(coalesce(judged.stated_cost_amount, judged.mailing_cost_amount) as decimal(18, 2))
-            as cost_amount,
-        cast(judged.mailing_cost_amount as decimal(18, 2)) as mailing_cost_amount,
+        coalesce(judged.stated_cost_amount, judged.mailing_cost_amount) as cost_amount,
+        judged.mailing_cost_amount,
         case
             when judged.stated_cost_amount is not null then 'stated'
             when judged.mailing_cost_amount is not null then 'mailing'

@@ -84,8 +84,11 @@ final as (
         matched.quantity,
         matched.amount,
         matched.discount_amount,
-        cast(coalesce(matched.stated_margin_amount, matched.amount * matched.margin_rate) as decimal(18, 2))
-            as margin_amount,
+        -- Cast before it stands beside the other: their common type would be a number of 128 bits.
+        coalesce(
+            matched.stated_margin_amount,
+            cast(matched.amount * matched.margin_rate as decimal(18, 2))
+        ) as margin_amount,
         case
             when matched.stated_margin_amount is not null then 'stated'
             when matched.margin_rate is not null then 'product_rate'
