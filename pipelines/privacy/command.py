@@ -31,7 +31,7 @@ def show(
     from pipelines.privacy.access_log import record_access  # noqa: PLC0415
     from pipelines.privacy.document import person_document  # noqa: PLC0415
     from pipelines.privacy.holdings import find_holdings  # noqa: PLC0415
-    from pipelines.privacy.person import find_person  # noqa: PLC0415
+    from pipelines.privacy.person import find_person, shared_values  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     out = out.expanduser().resolve() if out else None
@@ -48,7 +48,8 @@ def show(
             # Whatever becomes of the document, who asked for it is known.
             record_access(warehouse, person.customer_id, author, str(out) if out else None)
             export_state(warehouse, settings)
-            holdings = find_holdings(warehouse, settings, sources_file, person)
+            shared_names = shared_values(warehouse, person, ["name"])["name"]
+            holdings = find_holdings(warehouse, settings, sources_file, person, shared_names)
             document = person_document(warehouse, settings, person, holdings)
     text = json.dumps(
         {"asked_by": author.decided_by, "asked_at": f"{author.decided_at} UTC", "reason": author.reason} | document,

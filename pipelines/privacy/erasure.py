@@ -87,7 +87,7 @@ def plan(settings: Settings, sources_file: SourcesFile, customers: Sequence[str]
         shared = shared_values(warehouse, person)
         # A telephone that others have too tells nobody.
         told = replace(person, values=person.values | {"phone": person.values["phone"] - shared["phone"]})
-        holdings = find_holdings(warehouse, settings, sources_file, told)
+        holdings = find_holdings(warehouse, settings, sources_file, told, shared["name"])
         rows = settings.scratch / "erasing_rows.parquet"
         shares = _keep_rows(warehouse, rows)
         files = _files(warehouse)

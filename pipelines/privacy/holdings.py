@@ -6,7 +6,7 @@ text names.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -18,7 +18,7 @@ from pipelines.connections import identifier, literal
 from pipelines.contracts import Feed, feeds
 from pipelines.identity.records import surrogate_key
 from pipelines.manifest import read_manifests
-from pipelines.privacy.person import REGISTER, Person, shared_values
+from pipelines.privacy.person import REGISTER, Person
 from pipelines.privacy.spellings import (
     folded,
     folded_value,
@@ -125,7 +125,13 @@ class Holdings:
         ways = {}
         if customer:
             is_theirs = f"{value(customer)} is not null and {_key(feed, customer, value, system)} in $record_ids"
-            ways["customer"] = (is_theirs, {"record_ids": self.person.record_ids})
+            given = {"record_ids": self.person.record_ids}
+            numbers = {record.customer_key for record in self.person.records}
+            if None not in numbers:
+                # Keys are hashes, which need not be worked out where another number stands.
+                is_theirs = f"{value(customer)} in $customer_keys and {is_theirs}"
+                given["customer_keys"] = sorted(filter(None, numbers))
+            ways["customer"] = (is_theirs, given)
         names_nobody = f"{value(customer)} is null and " if customer else ""
         if belonging.phone:
             digits = f"regexp_replace({value(belonging.phone)}, '[^0-9]', '', 'g')"
@@ -158,15 +164,19 @@ def customer_column(feed: Feed) -> str | None:
 
 
 def find_holdings(
-    warehouse: duckdb.DuckDBPyConnection, settings: Settings, sources_file: SourcesFile, person: Person
+    warehouse: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    sources_file: SourcesFile,
+    person: Person,
+    shared_names: frozenset[str],
 ) -> Holdings:
     """What tells the person's rows, after all of raw, quarantine and archive were looked through once.
 
-    Creates the temporary table PERSON_ROWS in `warehouse` with every row that belongs to the person, retracted and
-    superseded deliveries included. Of an archived batch whose entry the sources file no longer has, nothing is read.
+    `shared_names` are those of the person's that others have too (`person.shared_values`). Creates the temporary table
+    PERSON_ROWS in `warehouse` with every row that belongs to the person, retracted and superseded deliveries included.
+    Of an archived batch whose entry the sources file no longer has, nothing is read.
     """
-    own_names = person.values.get("name", frozenset()) - shared_values(warehouse, person, ["name"])["name"]
-    holdings = Holdings(person, own_names)
+    holdings = Holdings(person, person.values.get("name", frozenset()) - shared_names)
     warehouse.execute(f"create or replace temp table {PERSON_ROWS}")
     for feed in _in_order():
         if feed.person.nobody:
@@ -183,19 +193,43 @@ def find_holdings(
             f"where feed = $feed and {told.sql}",
             {"feed": feed.name, **told.parameters},
         )
-        for source, files in archived_by_source(settings, sources_file, feed):
+        known = _wholly_in_raw(warehouse, feed)
+        warehouse.execute(
+            "insert into person_rows select feed, batch_id, row_number, way, false from person_rows "
+            "where feed = $feed and list_contains($known::varchar[], batch_id)",
+            {"feed": feed.name, "known": sorted(known)},
+        )
+        for source, files in archived_by_source(settings, sources_file, feed, but=known):
             found.append(_collect_archived(warehouse, source, files, holdings, keys))
         for key in keys:
             holdings.linked[feed.name, key] = frozenset().union(*(linked.get(key, ()) for linked in found))
     return holdings
 
 
-def archived_by_source(settings: Settings, sources_file: SourcesFile, feed: Feed) -> Iterator[tuple[Source, list[str]]]:
-    """The archived Parquet files of a feed with the source by whose entry they are read, those of a schema together."""
+def _wholly_in_raw(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> frozenset[str]:
+    """The batches of the feed of which raw has every row as it came, so that their archive would tell nothing more."""
+    rows = warehouse.execute(
+        f"""
+        select batch_id
+        from (select batch_id, count(*) as rows_in_raw from {identifier("raw", feed.name)} group by batch_id)
+        inner join ledger.loads using (batch_id)
+        where is_current and rows_in_raw = rows_read and rows_fixed = 0
+        """
+    ).fetchall()
+    return frozenset(batch_id for (batch_id,) in rows)
+
+
+def archived_by_source(
+    settings: Settings, sources_file: SourcesFile, feed: Feed, but: Collection[str] = ()
+) -> Iterator[tuple[Source, list[str]]]:
+    """The archived Parquet files of a feed with the source by whose entry they are read, those of a schema together.
+
+    The batches in `but` are left out.
+    """
     alike: dict[tuple[int, str], tuple[Source, list[str]]] = {}
     for manifest in read_manifests(settings, feed.name):
         source = source_of(sources_file, manifest.feed, manifest.source_system, Path(manifest.file))
-        if source is None:
+        if source is None or manifest.batch_id in but:
             continue
         for file in archived_files(settings, feed.name, [manifest.batch_id]):
             schema = "" if source.format in ("csv", "fixed_width") else parquet_schema(Path(file))

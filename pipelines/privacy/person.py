@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
+from pipelines.connections import literal
 from pipelines.errors import UsageError
 from pipelines.identity.ledger import assignments_in_force
 from pipelines.identity.normalisers import create_normalising_macros
@@ -121,17 +122,33 @@ def shared_values(
     A shared value that is found somewhere does not say that this person is meant.
     """
     create_normalising_macros(warehouse)
-    shared = {}
-    for kind in kinds:
-        expressions = _VALUES[kind]
-        has_one = " or ".join(f"{expression} in $values" for expression in expressions)
-        rows = warehouse.execute(
-            f"select distinct unnest([{', '.join(expressions)}]) as value from raw.{REGISTER} "
-            f"where {RECORD_ID} not in (select unnest($ids)) and ({has_one})",
-            {"ids": person.record_ids, "values": sorted(person.values[kind])},
-        ).fetchall()
-        shared[kind] = frozenset(value for (value,) in rows) & person.values[kind]
-    return shared
+    known = {kind: sorted(person.values[kind]) for kind in kinds}
+    texts = {f"{kind}_{place}": (kind, text) for kind in known for place, text in enumerate(_VALUES[kind])}
+    rows = warehouse.execute(
+        # Whose a row is, is told by a hash; it is worked out of those few alone that have a value in common.
+        f"""
+        with alike as materialized (
+            select *
+            from (
+                select source_system, customer_key, {
+            ", ".join(f"{text} as {name}" for name, (_, text) in texts.items())
+        }
+                from raw.{REGISTER}
+            )
+            where {" or ".join(f"{name} in ${kind}" for name, (kind, _) in texts.items())}
+        ), others as materialized (
+            select * from alike where {RECORD_ID} not in (select unnest($record_ids))
+        )
+        {
+            " union ".join(
+                f"select {literal(kind)}, {name} from others where {name} in ${kind}"
+                for name, (kind, _) in texts.items()
+            )
+        }
+        """,
+        known | {"record_ids": person.record_ids},
+    ).fetchall()
+    return {kind: frozenset(value for of, value in rows if of == kind) for kind in known}
 
 
 def _customer_id(warehouse: duckdb.DuckDBPyConnection, text: str) -> str:

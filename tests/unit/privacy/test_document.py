@@ -16,7 +16,7 @@ from pipelines.ledger import create_tables
 from pipelines.privacy.access_log import Access, accesses, record_access
 from pipelines.privacy.document import person_document
 from pipelines.privacy.holdings import find_holdings
-from pipelines.privacy.person import find_person
+from pipelines.privacy.person import find_person, shared_values
 
 AUTHOR = Author("officer", datetime(2024, 2, 1, 9), "request 4711")
 
@@ -30,7 +30,8 @@ def warehouse(person_home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.fixture(scope="module")
 def document(warehouse: duckdb.DuckDBPyConnection, person_home: Home) -> dict[str, Any]:
     person = find_person(warehouse, "branch:K00001")
-    holdings = find_holdings(warehouse, person_home.settings, person_home.sources_file(), person)
+    shared_names = shared_values(warehouse, person, ["name"])["name"]
+    holdings = find_holdings(warehouse, person_home.settings, person_home.sources_file(), person, shared_names)
     made = person_document(warehouse, person_home.settings, person, holdings)
     return json.loads(json.dumps(made, ensure_ascii=False))
 

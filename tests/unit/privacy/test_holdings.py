@@ -27,7 +27,8 @@ def person(warehouse: duckdb.DuckDBPyConnection) -> Person:
 
 @pytest.fixture(scope="module")
 def holdings(warehouse: duckdb.DuckDBPyConnection, person_home: Home, person: Person) -> Holdings:
-    return find_holdings(warehouse, person_home.settings, person_home.sources_file(), person)
+    shared_names = shared_values(warehouse, person, ["name"])["name"]
+    return find_holdings(warehouse, person_home.settings, person_home.sources_file(), person, shared_names)
 
 
 def rows_of(warehouse: duckdb.DuckDBPyConnection, feed: str) -> set[tuple[int, str]]:
