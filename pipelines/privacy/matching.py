@@ -16,14 +16,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.connections import literal
-from pipelines.privacy.spellings import loose, loose_values, patterns, plainly_squeezed, together, unsqueezed
+from pipelines.privacy.spellings import (
+    loose,
+    loose_values,
+    patterns,
+    phone_digits,
+    plainly_squeezed,
+    together,
+    unsqueezed,
+)
 
 _FEW = 50
 """Values up to which one expression finds them in text as it is written, which need not be squeezed then."""
 
 _HASH = "[0-9a-f]{32}"
 _OTHER_LETTERS = "[^\\x01-\\x7e가-힣]"
-_NUMBER = re.compile("U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|DECIMAL\\([0-9]+,(?P<scale>[0-9]+)\\)")
+_NUMBER = re.compile("U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|DECIMAL\\([0-9]+,[0-9]+\\)")
 _NEVER_HOLD = ("BOOLEAN", "FLOAT", "DOUBLE", "TIMESTAMP", "TIME", "INTERVAL")
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CODE_OF_CHARACTER = r"\\u[0-9a-f]{4}"
@@ -60,8 +68,9 @@ class Matching:
             for value in some
             if re.fullmatch(_HASH, value)
         }
-        # A number whose digits have one of these in them is not smaller.
-        self._smallest = min((int(value) for value in squeezed if re.fullmatch("[1-9][0-9]*", value)), default=None)
+        digits = {value for kind, some in searched.items() if kind != "phone" for value in loose_values({kind: some})}
+        digits |= set(phone_digits(searched.get("phone", ())))
+        self._numbers = sorted(value for value in digits if re.fullmatch("[1-9][0-9]*", value))
         self._dates = sorted(value for value in searched.get("birth_date", ()) if _DATE.fullmatch(value))
         self._bytes = {
             kind: [value.encode(codec) for value in some for codec in ("utf-8", "cp949") if _has(value, codec)]
@@ -107,9 +116,8 @@ class Matching:
 
         Full matches alone: DuckDB works those out once for each entry of a column's dictionary, searches for each row.
         """
-        if number := _NUMBER.fullmatch(data_type):
-            scale = number["scale"] or "0"
-            return f"abs({text}::double) * 1e{scale} >= {self._smallest}" if self._smallest else None
+        if _NUMBER.fullmatch(data_type):
+            return f"floor(abs({text}::double)) in ({', '.join(self._numbers)})" if self._numbers else None
         if data_type == "DATE":
             return f"{text} in ({', '.join(map(literal, self._dates))})" if self._dates else None
         text = f"{text}::varchar"

@@ -84,12 +84,19 @@ class _Search:
         read: Clean = {}
         hits: list[Hit] = []
         parquet: dict[str, list[Path]] = {}
+        # A kept version is the published file under another name: one file, read once.
+        first_names: dict[tuple[int, int], Path] = {}
+        other_names: list[tuple[Path, Path]] = []
         for path in sorted(self.folder.rglob("*")):
             if path.is_symlink() or not path.is_file() or not skip.isdisjoint(path.parents):
                 continue
             status = path.stat()
             as_it_is = (status.st_ino, status.st_size, status.st_mtime_ns)
             if clean.get(path) == as_it_is:
+                continue
+            first_name = first_names.setdefault((status.st_dev, status.st_ino), path)
+            if first_name != path:
+                other_names.append((path, first_name))
                 continue
             with path.open("rb") as file:
                 head = file.read(16)
@@ -107,6 +114,12 @@ class _Search:
         for files in parquet.values():
             hits += self._in_parquet(files)
         hits += self._in_lines()
+        hits += [
+            self._hit(path, hit.place, hit.kind, hit.count)
+            for path, first_name in other_names
+            for hit in hits
+            if self.folder / hit.file == first_name
+        ]
         found = {self.folder / hit.file for hit in hits}
         clean |= {path: as_it_is for path, as_it_is in read.items() if path not in found}
         return sorted(hits)

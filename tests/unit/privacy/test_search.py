@@ -224,3 +224,12 @@ def test_of_several_hundred_persons_each_is_found(settings, tmp_path):
     (tmp_path / "last.txt").write_text(f"+82 {numbers[-1][1:]}")
     hits = search(settings, tmp_path, {"phone": numbers, "email": [f"a{number}@example.com" for number in numbers]})
     assert [(hit.file, hit.kind) for hit in hits] == [("last.txt", "phone"), ("many.parquet", "phone")]
+
+
+def test_a_file_of_two_names_is_found_under_both(settings, tmp_path):
+    plant_duckdb(tmp_path / "published.duckdb", "Sky@Example.com")
+    (tmp_path / "version.duckdb").hardlink_to(tmp_path / "published.duckdb")
+    assert found(settings) == [
+        ("published.duckdb", "marts.mart.note", "email", 3),
+        ("version.duckdb", "marts.mart.note", "email", 3),
+    ]
