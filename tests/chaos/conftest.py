@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from person_home import person_home  # noqa: F401 (a fixture)
 
 from .killing import KillServer, kill_server
 from .scale import SCALE, SEED

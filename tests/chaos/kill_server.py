@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ import expectations.batches  # noqa: F401 (Great Expectations, which every load 
 import pipelines.gate.verdicts  # noqa: F401
 from pipelines.command_line import main
 from pipelines.connections import connected
+from pipelines.decisions import Author
 from pipelines.ledger import create_tables
 from pipelines.load import Reload, load_feed
+from pipelines.privacy import erasure
+from pipelines.privacy.interrupted import finish_interrupted
 from pipelines.rebuild import rebuild
 from pipelines.settings import Settings
 from pipelines.sources.sources_file import load_sources_file
@@ -26,8 +30,12 @@ from pipelines.sources.sources_file import load_sources_file
 TIMEOUT_SECONDS = 240
 
 
+def quiet(step: str, message: str) -> None:
+    """Progress that nobody looks at."""
+
+
 def act(request: dict[str, Any]) -> None:
-    """Load `feed`, make the warehouse anew, or run the `crmdw` command `arguments`, in the home of the request."""
+    """Load `feed`, erase customers, make the warehouse anew, or run the `crmdw` command `arguments`, in a home."""
     home = Path(request["home"])
     if arguments := request.get("arguments"):
         os.environ["CRMDW_HOME"] = str(home)
@@ -36,8 +44,17 @@ def act(request: dict[str, Any]) -> None:
         return
     settings = Settings(home, home / "sources.yml", "1GB", 2, 3)
     if request.get("rebuild"):
+        rebuild(settings, load_sources_file(settings.sources_file), "rebuild", quiet)
+        return
+    if customers := request.get("erase"):
         sources_file = load_sources_file(settings.sources_file)
-        rebuild(settings, sources_file, "rebuild", lambda step, message: None)
+        settings.scratch.mkdir(exist_ok=True)
+        planned = erasure.plan(settings, sources_file, customers, quiet)
+        erasure.begin(settings, planned, Author("officer", datetime(2024, 6, 30, 9), "request"), date(2024, 6, 30))
+        erasure.finish(settings, sources_file, quiet)
+        return
+    if request.get("finish"):
+        finish_interrupted(settings)
         return
     with connected(settings, settings.warehouse) as warehouse:
         create_tables(warehouse)
