@@ -101,10 +101,10 @@ class Matching:
             connection.execute(f"set variable {name} = $value", {"value": value})
         chosen = ", ".join(f"{column} as column_{number}" for number, column in enumerate(columns))
         # What no value has in it keeps the texts apart.
-        together = f"concat_ws(chr(1), {', '.join(f'{text}::varchar' for text in texts)})"
+        row = f"concat_ws(chr(1), {', '.join(f'{text}::varchar' for text in texts)})"
         # DuckDB would squeeze a text once for each expression.
         batches = connection.execute(
-            f"select {loose(together)} as squeezed, {chosen} from {rows} where {' or '.join(may_hold)}"
+            f"select {loose(row)} as squeezed, {chosen} from {rows} where {' or '.join(may_hold)}"
         ).fetch_record_batch(100_000)
         for batch in batches:
             may_hold_loosely = reduce(pc.or_, (pc.match_substring_regex(batch.column(0), one) for one in self._loose))
