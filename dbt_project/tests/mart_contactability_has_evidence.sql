@@ -15,6 +15,10 @@ answers as (
     {%- endfor %}
 ),
 
+channels as (
+    select distinct channel_code from answers
+),
+
 -- One row for each channel, for a join of either one or all would compare everybody with everybody.
 grants as (
     select
@@ -23,7 +27,7 @@ grants as (
         consents.valid_date,
         consents.recorded_date
     from {{ ref('fct_consent_event') }} as consents
-    inner join (select distinct channel_code from answers) as channels
+    inner join channels
         on consents.is_all_channels or consents.channel_code = channels.channel_code
     where
         consents.action_code = 'granted'
