@@ -21,7 +21,6 @@ from pipelines.privacy.spellings import (
     loose_values,
     patterns,
     phone_digits,
-    plainly_squeezed,
     together,
     unsqueezed,
 )
@@ -56,12 +55,7 @@ class Matching:
         squeezed = loose_values(searched)
         self._loose = [_CODE_OF_CHARACTER, *together(map(re.escape, squeezed))]
         self._is_few = len(squeezed) <= _FEW
-        within = [unsqueezed(squeezed)] if self._is_few else together(map(re.escape, squeezed))
-        # As variables they are constants, which DuckDB compiles once; parameters it would compile again and again.
-        self._variables = {
-            f"within_{number}": f"(?is).*?(?:{one}|{_OTHER_LETTERS}|{_CODE_OF_CHARACTER}).*"
-            for number, one in enumerate(within)
-        }
+        self._within = f"(?is).*?(?:{unsqueezed(squeezed)}|{_OTHER_LETTERS}|{_CODE_OF_CHARACTER}).*"
         self._kinds_of_hashes = {
             value: frozenset(kind for kind, others in searched.items() if value in others)
             for some in searched.values()
@@ -97,8 +91,9 @@ class Matching:
         may_hold = [condition for text, data_type in texts.items() if (condition := self._may_hold(text, data_type))]
         if not may_hold:
             return
-        for name, value in (self._variables | {"hashes": "|".join(self._kinds_of_hashes)}).items():
-            connection.execute(f"set variable {name} = $value", {"value": value})
+        if self._is_few:
+            # As a variable it is a constant, which DuckDB compiles once; a parameter it would compile again and again.
+            connection.execute("set variable within = $within", {"within": self._within})
         chosen = ", ".join(f"{column} as column_{number}" for number, column in enumerate(columns))
         # What no value has in it keeps the texts apart.
         row = f"concat_ws(chr(1), {', '.join(f'{text}::varchar' for text in texts)})"
@@ -120,13 +115,8 @@ class Matching:
             return f"floor(abs({text}::double)) in ({', '.join(self._numbers)})" if self._numbers else None
         if data_type == "DATE":
             return f"{text} in ({', '.join(map(literal, self._dates))})" if self._dates else None
-        text = f"{text}::varchar"
-        if self._is_few:
-            return f"regexp_full_match({text}, getvariable('within_0'))"
-        squeezed = plainly_squeezed(text)
-        within = " or ".join(f"regexp_full_match({squeezed}, getvariable('{name}'))" for name in self._variables)
-        is_hash = f"regexp_full_match({text}, '{_HASH}')"
-        return f"case when {is_hash} then regexp_full_match({text}, getvariable('hashes')) else {within} end"
+        # Of many values no expression is quick enough: Arrow looks through the squeezed text of every row.
+        return f"regexp_full_match({text}::varchar, getvariable('within'))" if self._is_few else "true"
 
     def held_texts(self, memory: duckdb.DuckDBPyConnection, texts: list[str]) -> list[int]:
         """The places in `texts` of those that may hold a value, in order."""

@@ -106,11 +106,6 @@ def unsqueezed(squeezed: Iterable[str]) -> str:
     return "|".join(sorted(between.join(map(re.escape, value)) for value in squeezed))
 
 
-def plainly_squeezed(text: str) -> str:
-    """The SQL of `text` without what `loose` drops of ASCII and Hangul; whatever else is in it stays."""
-    return f"regexp_replace({text}, '[\\x00{_DROPPED_PLAIN}]+', '', 'g')"
-
-
 def together(expressions: Iterable[str]) -> Iterator[str]:
     """The expressions, which are plain strings, as alternatives: so many at once as RE2 can keep in its memory."""
     known = sorted(set(expressions))
