@@ -16,14 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.connections import literal
-from pipelines.privacy.spellings import (
-    loose,
-    loose_values,
-    patterns,
-    phone_digits,
-    together,
-    unsqueezed,
-)
+from pipelines.privacy.spellings import loose, loose_values, patterns, phone_digits, together, unsqueezed
 
 _FEW = 50
 """Values up to which one expression finds them in text as it is written, which need not be squeezed then."""
@@ -54,8 +47,10 @@ class Matching:
         searched = {kind: known[kind] for kind in expressions}
         squeezed = loose_values(searched)
         self._loose = [_CODE_OF_CHARACTER, *together(map(re.escape, squeezed))]
-        self._is_few = len(squeezed) <= _FEW
-        self._within = f"(?is).*?(?:{unsqueezed(squeezed)}|{_OTHER_LETTERS}|{_CODE_OF_CHARACTER}).*"
+        # Of many values no expression is quick enough: Arrow looks through the squeezed text of every row.
+        self._within = None
+        if len(squeezed) <= _FEW:
+            self._within = f"(?is).*?(?:{unsqueezed(squeezed)}|{_OTHER_LETTERS}|{_CODE_OF_CHARACTER}).*"
         self._kinds_of_hashes = {
             value: frozenset(kind for kind, others in searched.items() if value in others)
             for some in searched.values()
@@ -91,7 +86,7 @@ class Matching:
         may_hold = [condition for text, data_type in texts.items() if (condition := self._may_hold(text, data_type))]
         if not may_hold:
             return
-        if self._is_few:
+        if self._within:
             # As a variable it is a constant, which DuckDB compiles once; a parameter it would compile again and again.
             connection.execute("set variable within = $within", {"within": self._within})
         chosen = ", ".join(f"{column} as column_{number}" for number, column in enumerate(columns))
@@ -115,8 +110,7 @@ class Matching:
             return f"floor(abs({text}::double)) in ({', '.join(self._numbers)})" if self._numbers else None
         if data_type == "DATE":
             return f"{text} in ({', '.join(map(literal, self._dates))})" if self._dates else None
-        # Of many values no expression is quick enough: Arrow looks through the squeezed text of every row.
-        return f"regexp_full_match({text}::varchar, getvariable('within'))" if self._is_few else "true"
+        return f"regexp_full_match({text}::varchar, getvariable('within'))" if self._within else "true"
 
     def held_texts(self, memory: duckdb.DuckDBPyConnection, texts: list[str]) -> list[int]:
         """The places in `texts` of those that may hold a value, in order."""
