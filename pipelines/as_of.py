@@ -29,7 +29,7 @@ from pipelines.ledger_writing import write_completeness
 from pipelines.manifest import read_manifests
 from pipelines.privacy.erasure_ledger import erasures
 from pipelines.privacy.pruning_ledger import pruned_since
-from pipelines.publish import audit_candidate, build_candidate, candidate_file, version_file
+from pipelines.publish import audit_candidate, begin_candidate, candidate_file, close_candidate, version_file
 from pipelines.rebuild import load_archived
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Company, SourcesFile
@@ -123,9 +123,10 @@ def remake(
         recall(aside)
         note_spellings(aside)
         progress("models", "building the marts")
+        begin_candidate(aside)
         build_models(aside, sources_file.company)
-        progress("candidate", "copying and auditing the published tables")
-        build_candidate(aside)
+        progress("candidate", "closing and auditing the file")
+        close_candidate(aside)
         if faults := [f"{verdict.name}: {fault}" for verdict in audit_candidate(aside) for fault in verdict.faults]:
             raise AuditError("the audit refused the file:\n  " + "\n  ".join(faults), "mend what is named above")
         progress("write", "comparing it with what was published")

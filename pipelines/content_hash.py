@@ -84,24 +84,6 @@ def _name_customers(connection: duckdb.DuckDBPyConnection, catalog: str) -> bool
     return True
 
 
-def copy_hash(connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, table: str) -> tuple[int, int | None]:
-    """Row count and sum of the rows' DuckDB hashes, over every column: tells in a moment whether a copy is exact.
-
-    DuckDB promises this hash for one version only, so it is compared at once and kept nowhere.
-    """
-    columns = connection.execute(
-        "select column_name from duckdb_columns() "
-        "where database_name = ? and schema_name = ? and table_name = ? order by column_name",
-        [catalog, schema, table],
-    ).fetchall()
-    values = ", ".join(identifier(name) for (name,) in columns)
-    row = connection.execute(
-        f"select count(*), sum(hash({values})::hugeint) from {identifier(catalog, schema, table)}"
-    ).fetchone()
-    assert row is not None
-    return row[0], row[1]
-
-
 def content_hash(connection: duckdb.DuckDBPyConnection, catalog: str) -> str:
     """One md5 text over the hashes of all published tables of `catalog`."""
     are_customers_named = _name_customers(connection, catalog)

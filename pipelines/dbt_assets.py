@@ -11,6 +11,8 @@ from dagster_dbt.compat import DBT_PYTHON_VERSION
 
 from pipelines.content_hash import PUBLISHED_SCHEMAS
 from pipelines.progress import report
+from pipelines.publish import begin_candidate
+from pipelines.resources import Home
 
 
 class _Translator(DagsterDbtTranslator):
@@ -37,11 +39,12 @@ class Dbt(DbtCliResource):
 
 
 def models_asset(manifest: Path) -> AssetsDefinition:
-    """All models, seeds and tests of `manifest`, built by one `dbt build`."""
+    """All models, seeds and tests of `manifest`, built by one `dbt build`: what is published, into a new candidate."""
 
     @dbt_assets(manifest=manifest, name="models", dagster_dbt_translator=_Translator())
-    def models(context: AssetExecutionContext, dbt: Dbt) -> Iterator[Any]:
+    def models(context: AssetExecutionContext, dbt: Dbt, home: Home) -> Iterator[Any]:
         report("models", "starting dbt")
+        begin_candidate(home.settings)
         # Unit tests prove the code, on one zone and currency; `make test` runs them.
         # Writing a log beside its output, which tells what fails, would cost a tenth of the build.
         invocation = dbt.cli(

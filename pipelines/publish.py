@@ -1,4 +1,4 @@
-"""From the warehouse to the published file: the candidate, its audit, and one atomic rename.
+"""From the candidate, into which dbt builds all that is published, to the published file: audit, and one atomic rename.
 
 Readers never open the warehouse, and a failure at any point leaves the published file as it was.
 """
@@ -14,14 +14,17 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.connections import STORAGE_VERSION, connected, identifier, literal
-from pipelines.content_hash import content_hash, copy_hash, published_tables
+from pipelines.connections import connected, identifier, literal
+from pipelines.content_hash import PUBLISHED_SCHEMAS, content_hash, published_tables
 from pipelines.decisions import export_state, extent
 from pipelines.errors import PublishError
 from pipelines.ledger import known_state_hash
 from pipelines.manifest import last_sequence
 from pipelines.settings import PROJECT_ROOT, Settings
 from pipelines.shortage import free_megabytes, is_disk_full
+
+PUBLISHED_TABLES_ALONE = "published_tables_alone"
+"""The part of the audit that finds what is not to be published at all."""
 
 
 @dataclass(frozen=True)
@@ -53,51 +56,35 @@ def version_file(settings: Settings, published_at: datetime, found_hash: str) ->
     return settings.versions / f"crm-{published_at:%Y%m%dT%H%M%S%f}-{found_hash[:8]}.duckdb"
 
 
-def build_candidate(settings: Settings) -> dict[str, int]:
-    """Copy every published table, with its keys and comments, into a fresh file; returns rows per table.
+def begin_candidate(settings: Settings) -> None:
+    """Make an empty candidate for dbt to build into, in the place of what an earlier run left there.
 
     Raises PublishError where the disk is full or the folder cannot be written.
     """
     candidate = candidate_file(settings)
-    with _writing(settings):
+    with writing_candidate(settings):
         settings.published.mkdir(parents=True, exist_ok=True)
-        _discard(candidate)
-        with connected(settings, None) as connection:
-            connection.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
-            connection.execute(f"attach {literal(candidate)} as candidate (storage_version '{STORAGE_VERSION}')")
-            rows = {
-                f"{schema}.{table}": _copy_table(connection, schema, table)
-                for schema, table in published_tables(connection, "warehouse")
-            }
-            connection.execute("checkpoint candidate")
-            connection.execute("detach candidate")
-    return rows
+        discard_candidate(settings)
+        with connected(settings, candidate):
+            pass
 
 
-def _copy_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> int:
-    found = connection.execute(
-        "select sql, comment from duckdb_tables() "
-        "where database_name = 'warehouse' and schema_name = ? and table_name = ?",
-        [schema, table],
-    ).fetchone()
-    assert found is not None
-    definition, comment = found
-    connection.execute("use candidate")
-    connection.execute(f"create schema if not exists {identifier(schema)}")
-    connection.execute(definition)
-    target, origin = identifier("candidate", schema, table), identifier("warehouse", schema, table)
-    connection.execute(f"insert into {target} select * from {origin}")
-    if comment:
-        connection.execute(f"comment on table {target} is {literal(comment)}")
-    columns = connection.execute(
-        "select column_name, comment from duckdb_columns() where database_name = 'warehouse' "
-        "and schema_name = ? and table_name = ? and comment is not null",
-        [schema, table],
-    ).fetchall()
-    for name, text in columns:
-        connection.execute(f"comment on column {target}.{identifier(name)} is {literal(text)}")
-    connection.execute("use memory")
-    return _count(connection, schema, table)
+def discard_candidate(settings: Settings) -> None:
+    """Remove the candidate and its log, where there are any."""
+    candidate = candidate_file(settings)
+    candidate.unlink(missing_ok=True)
+    candidate.with_name(candidate.name + ".wal").unlink(missing_ok=True)
+
+
+def close_candidate(settings: Settings) -> dict[str, int]:
+    """Put all of the candidate into its one file, which nobody writes to from now on; returns rows per table.
+
+    Raises PublishError where the disk is full.
+    """
+    with writing_candidate(settings), connected(settings, None) as connection:
+        connection.execute(f"attach {literal(candidate_file(settings))} as candidate")
+        connection.execute("checkpoint candidate")
+        return _rows(connection)
 
 
 def audited_tables() -> list[str]:
@@ -107,27 +94,22 @@ def audited_tables() -> list[str]:
 
 
 def audit_candidate(settings: Settings) -> list[Verdict]:
-    """Judge the candidate read-only: that it equals the warehouse, whose dbt tests passed, and each suite.
+    """Judge the candidate read-only: that it holds published tables alone, and each suite; dbt tested it before.
 
     Raises GateBrokenError where a rule could not be judged.
     """
     from pipelines.gate.engine import judge_published  # noqa: PLC0415 (importing Great Expectations takes seconds)
 
-    candidate = candidate_file(settings)
-    with connected(settings, None) as connection:
-        connection.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
-        connection.execute(f"attach {literal(candidate)} as candidate (read_only)")
-        tables = published_tables(connection, "warehouse")
-        copied = published_tables(connection, "candidate")
-        differing = [f"{schema}.{table} is not there" for schema, table in tables if (schema, table) not in copied]
-        differing += [
-            f"{schema}.{table} differs from the warehouse's"
-            for schema, table in tables
-            if (schema, table) in copied
-            and copy_hash(connection, "candidate", schema, table) != copy_hash(connection, "warehouse", schema, table)
-        ]
-    verdicts = [Verdict("equals_warehouse", len(tables), differing)]
-    with connected(settings, candidate, read_only=True) as published:
+    with connected(settings, candidate_file(settings), read_only=True) as published:
+        # A view would embed the candidate's name, and show nothing under another.
+        strange = published.execute(
+            "select schema_name, table_name from duckdb_tables() where not list_contains(?, schema_name) "
+            "union all select schema_name, view_name from duckdb_views() where not internal order by all",
+            [list(PUBLISHED_SCHEMAS)],
+        ).fetchall()
+        (tables,) = published.execute("select count(*) from duckdb_tables()").fetchone() or (0,)
+        faults = [f"{schema}.{name} is no table that is published" for schema, name in strange]
+        verdicts = [Verdict(PUBLISHED_TABLES_ALONE, tables, faults)]
         for name in audited_tables():
             schema, table = name.split("__", 1)
             suite = importlib.import_module(f"expectations.{name}").SUITE
@@ -142,22 +124,13 @@ def publish_candidate(settings: Settings, run_id: str) -> Publication:
 
     Raises PublishError where the disk is full or the folder cannot be written.
     """
-    candidate, target = candidate_file(settings), settings.published_file
+    candidate = candidate_file(settings)
     with connected(settings, None) as connection:
         connection.execute(f"attach {literal(candidate)} as candidate (read_only)")
-        rows = {f"{s}.{t}": _count(connection, s, t) for s, t in published_tables(connection, "candidate")}
+        rows = _rows(connection)
         found_hash = content_hash(connection, "candidate")
     published_at = datetime.now(UTC).replace(tzinfo=None)
-    with _writing(settings):
-        settings.versions.mkdir(parents=True, exist_ok=True)
-        stray_log = _move_stray_log_aside(settings, published_at)
-        candidate.chmod(0o444)
-        _synchronise(candidate)
-        os.link(candidate, version_file(settings, published_at, found_hash))
-        candidate.replace(target)
-        _synchronise(settings.published)
-        for old in sorted(settings.versions.glob("crm-*.duckdb"))[: -settings.versions_kept]:
-            old.unlink()
+    stray_log = put_candidate_in_place(settings, version_file(settings, published_at, found_hash))
     with connected(settings, settings.warehouse) as warehouse:
         known_by = extent(warehouse)
         warehouse.execute(
@@ -183,42 +156,62 @@ def publish_candidate(settings: Settings, run_id: str) -> Publication:
             },
         )
         export_state(warehouse, settings)
-    return Publication(target, rows, found_hash, stray_log)
+    return Publication(settings.published_file, rows, found_hash, stray_log)
 
 
-def _count(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> int:
-    row = connection.execute(f"select count(*) from {identifier('candidate', schema, table)}").fetchone()
-    assert row is not None
-    return int(row[0])
+def put_candidate_in_place(settings: Settings, version: Path | None = None) -> Path | None:
+    """Rename the candidate, kept as `version` too where one is given; returns where a stray log was moved aside.
+
+    Raises PublishError where the folder cannot be written.
+    """
+    candidate = candidate_file(settings)
+    with writing_candidate(settings):
+        settings.versions.mkdir(parents=True, exist_ok=True)
+        stray_log = _move_stray_log_aside(settings)
+        candidate.chmod(0o444)
+        _synchronise(candidate)
+        if version:
+            os.link(candidate, version)
+        candidate.replace(settings.published_file)
+        _synchronise(settings.published)
+        for old in sorted(settings.versions.glob("crm-*.duckdb"))[: -settings.versions_kept]:
+            old.unlink()
+    return stray_log
 
 
-def _move_stray_log_aside(settings: Settings, published_at: datetime) -> Path | None:
+def _rows(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Rows per table of the candidate, which is attached."""
+    rows = {}
+    for schema, table in published_tables(connection, "candidate"):
+        (count,) = connection.execute(f"select count(*) from {identifier('candidate', schema, table)}").fetchone() or (
+            0,
+        )
+        rows[f"{schema}.{table}"] = int(count)
+    return rows
+
+
+def _move_stray_log_aside(settings: Settings) -> Path | None:
     """A client that opened the published file for writing and died leaves a log that would spoil the next file."""
     log = settings.published_file.with_name(settings.published_file.name + ".wal")
     if not log.exists():
         return None
-    aside = settings.versions / f"{log.name}.stray-{published_at:%Y%m%dT%H%M%S%f}"
+    aside = settings.versions / f"{log.name}.stray-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
     shutil.move(log, aside)
     return aside
 
 
 @contextmanager
-def _writing(settings: Settings) -> Iterator[None]:
+def writing_candidate(settings: Settings) -> Iterator[None]:
     """Turns a full disk or a folder that cannot be written into a PublishError, and removes the candidate."""
     try:
         yield
     except (duckdb.Error, OSError) as error:
-        _discard(candidate_file(settings))
+        discard_candidate(settings)
         cause = "the disk is full" if is_disk_full(error) else str(error).splitlines()[0]
         raise PublishError(
             f"{settings.published}: the new file could not be written: {cause} ({free_megabytes(settings)} MB free)",
             "make room or mend the folder's rights, then run `crmdw publish`; the published file stays what it was",
         ) from error
-
-
-def _discard(candidate: Path) -> None:
-    candidate.unlink(missing_ok=True)
-    candidate.with_name(candidate.name + ".wal").unlink(missing_ok=True)
 
 
 def _synchronise(path: Path) -> None:

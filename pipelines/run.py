@@ -14,6 +14,7 @@ from pipelines.definitions import defs, models
 from pipelines.errors import AuditError, BuildError, IncompleteError, WarehouseError
 from pipelines.event_log import quick_event_log
 from pipelines.jobs import JOB_NAME
+from pipelines.publish import candidate_file
 from pipelines.settings import Settings
 from pipelines.shortage import remedy_for_models
 
@@ -43,11 +44,11 @@ def run_job(settings: Settings, tags: dict[str, str], load: bool = True) -> str:
             instance=instance, tags=tags, raise_on_error=False, run_config=_QUIET, asset_selection=selection
         )
     if not result.success:
-        raise _error(list(result.all_events), result.run_id) from None
+        raise _error(settings, list(result.all_events), result.run_id) from None
     return result.run_id
 
 
-def _error(events: list[Any], run_id: str) -> Exception:
+def _error(settings: Settings, events: list[Any], run_id: str) -> Exception:
     failed_checks = [
         evaluation
         for event in events
@@ -78,7 +79,7 @@ def _error(events: list[Any], run_id: str) -> Exception:
             faults = [f"{c.check_name}: {_metadata(c, 'faults')}" for c in failed_checks if c.asset_key == CANDIDATE]
             return AuditError(
                 "the audit refused the candidate:\n  " + "\n  ".join(faults),
-                "look at these rows in warehouse.duckdb; the published file stays what it was",
+                f"look at these rows in {candidate_file(settings)}; the published file stays what it was",
             )
     step, failure = next(iter(failures.items()), ("the job", None))
     return RuntimeError(f"{step}: {failure.to_string() if failure else 'failed'}")

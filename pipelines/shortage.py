@@ -46,4 +46,6 @@ def remedy_for_models(message: str, run_id: str) -> str:
     """What a person can do about models that dbt could not build, by what it printed."""
     if "Out of Memory Error" in message:
         return "set CRMDW_MEMORY_LIMIT higher, such as 4GB, and run again; the published file stays what it was"
+    if is_disk_full(Exception(message)):
+        return "make room and run again; the published file stays what it was"
     return f"see the run {run_id} in `crmdw ui`; the published file stays what it was"

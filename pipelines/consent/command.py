@@ -33,7 +33,7 @@ def show(
     purpose: Annotated[str, typer.Option(help="What the data is to be used for.")] = "marketing",
 ) -> None:
     """Say on which channels a customer may be approached at an instant, by what was known then, and why."""
-    from pipelines.connections import connected, has_table  # noqa: PLC0415
+    from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.consent.permissions import permissions_at, purposes  # noqa: PLC0415
     from pipelines.identity.evidence import find_record  # noqa: PLC0415
     from pipelines.lock import looking  # noqa: PLC0415
@@ -41,10 +41,14 @@ def show(
     settings = Settings.from_environment()
     asked = _moment(on) if on else None
     require_loaded(settings)
-    with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
-        if not has_table(warehouse, "core", "dim_permission"):
-            raise UsageError(f"{settings.warehouse}: the models were never built", "run `crmdw publish` first")
-        if purpose not in (known := purposes(warehouse)):
+    if not settings.published_file.exists():
+        raise UsageError(f"{settings.published_file}: nothing has been published yet", "run `crmdw publish` first")
+    with (
+        looking(settings),
+        connected(settings, settings.published_file, read_only=True) as published,
+        connected(settings, settings.warehouse, read_only=True) as warehouse,
+    ):
+        if purpose not in (known := purposes(published)):
             raise UsageError(f"{purpose}: no rule is for this purpose", f"give one of {', '.join(known)}")
         found = find_record(warehouse, customer)
         (zone, complete_date), *_ = warehouse.execute("select time_zone, complete_date from ledger.company").fetchall()
@@ -52,7 +56,7 @@ def show(
             raise UsageError("no day is complete yet", "say which instant is meant with --on")
         asked = asked or datetime.combine(complete_date, _NOON)
         instant = asked.replace(tzinfo=ZoneInfo(zone))
-        permissions = permissions_at(warehouse, found.customer_id, purpose, instant)
+        permissions = permissions_at(published, found.customer_id, purpose, instant)
     console.print(f"customer {found.customer_id}, {purpose}, {instant:%Y-%m-%d %H:%M} {zone}", soft_wrap=True)
     table = Table()
     for heading in ("channel", "allowed", "reason", "confirmation due", "rule", "legal source"):

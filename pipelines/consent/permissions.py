@@ -1,4 +1,4 @@
-"""Whether a customer's data may be used at an instant, read from the tables that the models made."""
+"""Whether a customer's data may be used at an instant, read from the published tables."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -56,11 +56,11 @@ order by channels.channel_label
 
 
 def permissions_at(
-    warehouse: duckdb.DuckDBPyConnection, customer_id: str, purpose: str, instant: datetime
+    published: duckdb.DuckDBPyConnection, customer_id: str, purpose: str, instant: datetime
 ) -> list[Permission]:
     """The answer for each channel that a rule covers at `instant` (with the company's time zone), by what was known."""
     utc = instant.astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
-    rows = warehouse.execute(
+    rows = published.execute(
         _PERMISSIONS,
         {"customer_id": customer_id, "purpose": purpose, "instant": utc, "day": instant.date()},
     ).fetchall()
@@ -73,9 +73,9 @@ def permissions_at(
     return found
 
 
-def purposes(warehouse: duckdb.DuckDBPyConnection) -> list[str]:
+def purposes(published: duckdb.DuckDBPyConnection) -> list[str]:
     """The purposes that have a rule."""
-    rows = warehouse.execute(
+    rows = published.execute(
         "select distinct purpose_code from core.dim_consent_rule where rule_code not in ('-1', '-2') order by all"
     ).fetchall()
     return [purpose for (purpose,) in rows]

@@ -19,7 +19,9 @@ from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from pipelines.privacy.erasure import Plan
+    from pipelines.privacy.person import Person
     from pipelines.privacy.search import Clean, Hit
+    from pipelines.sources.configuration import SourcesFile
 
 _UNTOUCHED = ("inbox", "truth")
 """The folders of what sources deliver, and of what tests compare with: they are listed, and not touched."""
@@ -58,7 +60,6 @@ def erase(  # noqa: PLR0913 (each is an option of the command)
     from pipelines.manifest import require_warehouse  # noqa: PLC0415
     from pipelines.privacy import erasure  # noqa: PLC0415
     from pipelines.privacy.search import search  # noqa: PLC0415
-    from pipelines.run_tags import tags_to_publish  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     with writing_command("erase", wait, today) as command:
@@ -89,8 +90,8 @@ def erase(  # noqa: PLR0913 (each is an option of the command)
         erasure.begin(settings, planned, author, erased_date, until.date() if until else None)
         with ProgressDisplay(errors) as show:
             seconds |= erasure.finish(settings, sources_file, show)
-        with _Watch(seconds, "build and publish"):
-            _publish(command, tags_to_publish(command.now))
+        with _Watch(seconds, "publish"):
+            _publish(command, sources_file, planned.person)
         with ProgressDisplay(errors) as show, _Watch(seconds, "search after"):
             show("search", "searching the home again")
             after = search(settings, settings.home, planned.values, skip, clean)
@@ -128,9 +129,16 @@ def _named(customers: list[str] | None, source: Path | None) -> list[str]:
     return names
 
 
-def _publish(command: Writing, tags: dict[str, str]) -> None:
+def _publish(command: Writing, sources_file: SourcesFile, person: Person) -> None:
+    from pipelines.privacy.published_file import take_out  # noqa: PLC0415
+    from pipelines.run_tags import tags_to_publish  # noqa: PLC0415
+
     try:
-        command.run_job(tags, "publishing without them", load=False)
+        with ProgressDisplay(errors) as show:
+            show("publish", "taking them out of the published file")
+            if take_out(command.settings, sources_file, person):
+                return
+        command.run_job(tags_to_publish(command.now), "publishing without them", load=False)
     except WarehouseError as error:
         raise type(error)(
             f"the persons are erased from archive and warehouse, but not from the published file: {error.cause}",

@@ -38,7 +38,7 @@ from pipelines.sources.deliveries import source_of
 Progress = Callable[[str, str], None]
 
 # Made by dbt of what lies in raw; the next build makes them anew.
-_MODEL_SCHEMAS = ("staging", "intermediate", "core", "marts", "seeds")
+_MODEL_SCHEMAS = ("staging", "intermediate", "seeds")
 
 
 @dataclass(frozen=True)

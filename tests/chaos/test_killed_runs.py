@@ -84,7 +84,7 @@ def unbuilt(built: Home, tmp_path: Path) -> Home:
     """The same home before its marts were built, with another published file of the day before."""
     home = built.copied_to(tmp_path / "home")
     with duckdb.connect(str(home.warehouse)) as warehouse:
-        warehouse.execute("drop schema marts cascade; drop schema core cascade; delete from ledger.publications")
+        warehouse.execute("delete from ledger.publications")
     # The copy of what was published would tell that the warehouse is not the one it was.
     (home.folder / "state" / "publications.parquet").unlink()
     home.published.chmod(0o644)
@@ -102,8 +102,8 @@ def test_a_run_killed_while_dbt_builds_and_again_while_it_publishes_is_finished_
     assert unbuilt.published_state() == before
     assert kill(unbuilt, "publish", effect=random.randint(1, 30)) == -signal.SIGKILL
     assert unbuilt.published_state() == before or published_hash(unbuilt) == built.content_hash()
-    # dbt had come to its end.
-    unbuilt.succeed("publish", preamble=_WITHOUT_DBT)
+    # dbt had come to its end, and what it built may be in place.
+    unbuilt.succeed("publish", preamble=_WITHOUT_DBT if unbuilt.candidate.exists() else "")
     assert published_hash(unbuilt) == built.content_hash()
     assert unaccounted(unbuilt.folder) == []
 

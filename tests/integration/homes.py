@@ -79,6 +79,10 @@ class Home:
         subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
         return Home(folder)
 
+    @property
+    def candidate(self) -> Path:
+        return self.published.with_name(".candidate.duckdb")
+
     def ask(self, query: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """Rows of the warehouse."""
         return _rows(self.warehouse, query, parameters)
@@ -86,6 +90,12 @@ class Home:
     def ask_published(self, query: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """Rows of the published file."""
         return _rows(self.published, query, parameters)
+
+    def ask_both(self, query: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Rows of the published file, beside which the query has the warehouse as `warehouse`."""
+        with duckdb.connect(str(self.published), read_only=True) as connection:
+            connection.execute(f"attach '{self.warehouse}' as warehouse (read_only)")
+            return connection.execute(query, parameters or []).fetchall()
 
     def published_state(self) -> tuple[bytes, int, int]:
         """Bytes, time and inode of the published file: equal before and after, nobody has touched it."""
@@ -111,7 +121,10 @@ class Home:
 
 
 def dbt(home: Home, *arguments: str, zone: str = "Asia/Seoul") -> subprocess.CompletedProcess[str]:
-    """One command of dbt on a home, as a process of its own."""
+    """One command of dbt on a home, as a process of its own; it adds to what is published, or was built before."""
+    home.published.parent.mkdir(exist_ok=True)
+    if home.published.exists() and not home.candidate.exists():
+        shutil.copyfile(home.published, home.candidate)
     flags = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
     return subprocess.run(
         [str(Path(sys.executable).parent / "dbt"), *arguments, *flags],

@@ -47,6 +47,8 @@ def company() -> Company:
 def judged(built: Home, company: Company, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A copy of the built home with the customers of the cases and of the company, its models built once."""
     home = built.copied_to(tmp_path_factory.mktemp("judged") / "home")
+    home.published.replace(home.candidate)
+    home.candidate.chmod(0o600)
     with duckdb.connect(str(home.warehouse)) as warehouse:
         consent_cases.put_into(warehouse, CASES, CHECKS)
         consent_company.put_into(warehouse, company)
@@ -66,6 +68,7 @@ def judged(built: Home, company: Company, tmp_path_factory: pytest.TempPathFacto
     assert done.returncode == 0, done.stdout
     results = json.loads((home.folder / "dbt" / "run_results.json").read_text(encoding="utf-8"))["results"]
     assert len(results) == len(MODELS) + len(TESTS)
+    home.candidate.replace(home.published)
     return home
 
 
@@ -79,9 +82,9 @@ def test_there_are_cases_of_every_rule_and_every_reason() -> None:
 
 
 def test_every_contact_is_judged_as_the_cases_say(judged: Home) -> None:
-    rows = judged.ask(
+    rows = judged.ask_both(
         "select customer_key, reason_code, rule_code, verdict_code "
-        "from marts.mart_consent_breach inner join intermediate.int_customer__identity using (customer_id) "
+        "from marts.mart_consent_breach inner join warehouse.intermediate.int_customer__identity using (customer_id) "
         "where starts_with(customer_key, 'CASE')"
     )
     verdicts = {"allowed": "lawful", "no_rule": "unproven"}
@@ -94,8 +97,9 @@ def test_every_contact_is_judged_as_the_cases_say(judged: Home) -> None:
 
 
 def test_a_customer_is_answered_at_any_instant_as_the_cases_say(judged: Home) -> None:
-    with duckdb.connect(str(judged.warehouse), read_only=True) as warehouse:
-        wrong = [(case, found) for case in CASES if (found := _answer(warehouse, case)) != _expected(case)]
+    ids = dict(judged.ask("select customer_key, customer_id from intermediate.int_customer__identity"))
+    with duckdb.connect(str(judged.published), read_only=True) as published:
+        wrong = [(case, found) for case in CASES if (found := _answer(published, ids, case)) != _expected(case)]
     assert wrong == []
 
 
@@ -106,10 +110,10 @@ def test_the_breaches_that_are_found_are_those_that_the_simulated_company_commit
         (contact, max(attempt, 0), v.NOT_SENT_REASONS[reason])
         for contact, attempt, reason in zip(*(part.tolist() for part in vars(company.breaches).values()), strict=True)
     }
-    rows = judged.ask(
+    rows = judged.ask_both(
         "select contacts.contact_key::integer, coalesce(calls.attempt, 0), breaches.reason_code "
         "from marts.mart_consent_breach as breaches "
-        "inner join staging.stg_campaign__contacts as contacts using (contact_id) "
+        "inner join warehouse.staging.stg_campaign__contacts as contacts using (contact_id) "
         "left join core.fct_call as calls using (call_id) "
         "where contacts.source_system = ? and breaches.is_breach",
         [consent_company.SYSTEM],
@@ -132,7 +136,7 @@ def test_the_command_names_every_channel_with_its_reason_and_its_law(judged: Hom
 
 
 def test_the_command_shows_what_was_granted(built: Home) -> None:
-    record, on = built.ask(
+    record, on = built.ask_published(
         "select source_system || ':' || source_key, strftime(permissions.valid_from + interval 34 hour, '%Y-%m-%d') "
         "from core.dim_permission as permissions inner join core.bridge_customer_source using (customer_id) "
         "where is_allowed and rule_code = 'marketing_dm' and permissions.valid_to is null order by 1 limit 1"
@@ -156,16 +160,10 @@ def test_what_the_command_cannot_answer_is_said_with_its_cause(built: Home, argu
     assert cause in done.stdout + done.stderr
 
 
-def _customer_id(warehouse: duckdb.DuckDBPyConnection, case: Case) -> str:
-    row = warehouse.execute(
-        "select customer_id from intermediate.int_customer__identity where customer_key = ?", [case.key]
-    ).fetchone()
-    assert row is not None
-    return str(row[0])
-
-
-def _answer(warehouse: duckdb.DuckDBPyConnection, case: Case) -> tuple[str, str, date | str | None]:
-    permissions = permissions_at(warehouse, _customer_id(warehouse, case), case.purpose, case.instant)
+def _answer(
+    published: duckdb.DuckDBPyConnection, ids: dict[str, str], case: Case
+) -> tuple[str, str, date | str | None]:
+    permissions = permissions_at(published, ids[case.key], case.purpose, case.instant)
     of_channel = [one for one in permissions if one.channel_code == case.channel]
     if not of_channel:
         return "no_rule", "-1", "not stated"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import duckdb
 import pytest
 
 from .homes import Home
@@ -68,8 +69,6 @@ def test_nobody_asks_any_longer_what_erased_customers_had_allowed(built, erased)
         assert home.ask_published(f"select count(*) from {table} where customer_id = '-3'") == [(0,)]
         rows = f"select count(*) from {table}"
         assert built.ask_published(rows)[0] > home.ask_published(rows)[0]
-    verdicts = "select distinct verdict_code from marts.mart_consent_breach where customer_id = '-3'"
-    assert home.ask_published(verdicts) in ([], [("unproven",)])
 
 
 def test_the_command_proves_that_nothing_is_left(erased):
@@ -78,9 +77,45 @@ def test_the_command_proves_that_nothing_is_left(erased):
     before, after = (int(cell.strip(" \u2502").replace(",", "")) for cell in line.split("\u2502")[2:4])
     assert before > 0
     assert after == 0
-    assert "build and publish" in text
-    assert [path.name for path in (home.folder / "published" / "versions").iterdir()] != []
-    assert len(list((home.folder / "published" / "versions").iterdir())) == 1
+    assert "publish" in text
+    assert list((home.folder / "published" / "versions").iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def rebuilt(erased: tuple[Home, str], tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The same home after a run, which builds everything anew."""
+    home = erased[0].copied_to(tmp_path_factory.mktemp("rebuilt") / "home")
+    home.succeed("run")
+    return home
+
+
+def test_the_next_run_changes_nothing_but_what_is_worked_out_over_all_customers(erased, rebuilt):
+    tables = erased[0].ask_published("select schema_name || '.' || table_name from duckdb_tables() order by all")
+    with duckdb.connect() as connection:
+        for name, home in (("erased", erased[0]), ("rebuilt", rebuilt)):
+            connection.execute(f"attach '{home.published}' as {name} (read_only)")
+        differing = {
+            table
+            for (table,) in tables
+            if connection.execute(
+                f"from (from erased.{table} except all from rebuilt.{table}) "
+                f"union all from (from rebuilt.{table} except all from erased.{table})"
+            ).fetchone()
+        }
+    # Verdicts on contacts whose evidence is gone, parameters that are fitted to all, quintiles; and keys under a salt.
+    assert differing <= {
+        "marts.mart_consent_breach",
+        "marts.mart_lifetime_value",
+        "marts.mart_rfm",
+        "core.bridge_contract_customer",
+        "core.fct_refusal_check",
+    }
+    assert totals(rebuilt) == totals(erased[0])
+
+
+def test_the_next_run_finds_no_evidence_for_what_erased_customers_were_sent(rebuilt):
+    verdicts = "select distinct verdict_code from marts.mart_consent_breach where customer_id = '-3'"
+    assert rebuilt.ask_published(verdicts) in ([], [("unproven",)])
 
 
 def test_the_list_of_erasures_names_nobody(erased, customers):

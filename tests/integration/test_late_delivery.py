@@ -21,13 +21,13 @@ def _facts(home: Home) -> dict[tuple[str, str], str]:
     """(table, key of the row) -> the customer's row that it carries, of all facts."""
     return {
         (table, key): row
-        for table, column in home.ask(_FACTS)
-        for key, row in home.ask(f"select {column}, customer_row_id from core.{table}")
+        for table, column in home.ask_published(_FACTS)
+        for key, row in home.ask_published(f"select {column}, customer_row_id from core.{table}")
     }
 
 
 def _history(home: Home, customer_id: str) -> list[tuple]:
-    return home.ask(
+    return home.ask_published(
         "select valid_from::varchar, valid_to::varchar, district, is_current, customer_row_id "
         "from core.dim_customer where customer_id = ? order by valid_from",
         [customer_id],
@@ -35,11 +35,13 @@ def _history(home: Home, customer_id: str) -> list[tuple]:
 
 
 def test_a_back_dated_address_lands_in_its_interval_and_re_keys_only_that_customer_s_facts(copy):
-    [(customer_id,)] = copy.ask(
+    [(customer_id,)] = copy.ask_published(
         "select customer_id from core.bridge_customer_source where source_key = ? and source_system = 'branch'", [MOVER]
     )
     before, facts_before = _history(copy, customer_id), _facts(copy)
-    others_before = copy.ask("from core.dim_customer where customer_id <> ? order by customer_row_id", [customer_id])
+    others_before = copy.ask_published(
+        "from core.dim_customer where customer_id <> ? order by customer_row_id", [customer_id]
+    )
     assert [row[:2] for row in before] == [("1900-01-01", "2024-01-20"), ("2024-01-20", None)]
     deliver_late(copy, "20240110")
 
@@ -58,7 +60,7 @@ def test_a_back_dated_address_lands_in_its_interval_and_re_keys_only_that_custom
     assert after[1][2] not in (before[0][2], before[1][2])
     assert (after[0][4], after[2]) == (before[0][4], before[1]), "what is not touched keeps its key"
     assert (
-        copy.ask("from core.dim_customer where customer_id <> ? order by customer_row_id", [customer_id])
+        copy.ask_published("from core.dim_customer where customer_id <> ? order by customer_row_id", [customer_id])
         == others_before
     )
     re_keyed = {key for key, row in facts_after.items() if row != facts_before[key]}

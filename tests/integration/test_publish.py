@@ -20,8 +20,12 @@ from .homes import Home
 REFUSED_DAY = "branch/transactions_20240120.csv"
 RELOADED_DAY = "branch/transactions_20240121.csv"
 
-# Builds and tests nothing again: what is under test comes after dbt.
+# Builds and tests nothing again: what is under test comes after dbt, which seems to have built what is published.
 _WITHOUT_DBT = """
+import os, shutil
+from pathlib import Path
+folder = Path(os.environ["CRMDW_HOME"]) / "published"
+shutil.copyfile(folder / "crm.duckdb", folder / ".candidate.duckdb")
 from types import SimpleNamespace
 import pipelines.run
 pipelines.run.models = SimpleNamespace(keys=[])
@@ -159,19 +163,20 @@ def test_a_failed_audit_ends_with_6_names_the_rule_and_leaves_the_published_file
     before = copy.published_state()
     preamble = f"""{_WITHOUT_DBT}
 import duckdb, pipelines.assets
-from pipelines.publish import candidate_file, build_candidate
+from pipelines.publish import candidate_file, close_candidate
 def spoilt(settings):
-    rows = build_candidate(settings)
+    rows = close_candidate(settings)
     with duckdb.connect(str(candidate_file(settings))) as connection:
         connection.execute("update marts.mart_rfm set recency_score = 9 where recency_score = 5")
+        connection.execute("create view marts.a_view as select 1 as one")
         connection.execute("checkpoint")
     return rows
-pipelines.assets.build_candidate = spoilt
+pipelines.assets.close_candidate = spoilt
 """
     done = copy.crmdw("publish", preamble=preamble)
     assert done.returncode == 6, done.stderr
     assert "marts__mart_rfm: recency_score is 1 to 5" in done.stderr
-    assert "equals_warehouse: marts.mart_rfm differs from the warehouse's" in done.stderr
+    assert "published_tables_alone: marts.a_view is no table that is published" in done.stderr
     assert "the published file stays what it was" in done.stderr
     assert "Traceback" not in done.stderr
     assert copy.published_state() == before
@@ -191,24 +196,30 @@ def test_a_failed_dbt_test_ends_with_5_names_the_test_and_leaves_the_published_f
     assert copy.published_state() == before
 
 
-def test_a_full_disk_at_publish_ends_with_8_and_leaves_the_published_file(copy):
-    before = copy.published_state()
-    size = copy.published.stat().st_size // 2
-    preamble = f"""{_WITHOUT_DBT}
+# dbt, and nothing else, may write no more than this to a file.
+_FILL_THE_DISK = """
 import resource
-from pipelines.progress import listen
-def fill(step, message):
-    if step == "candidate":
-        resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, resource.RLIM_INFINITY))
-listen(fill)
+from dagster_dbt import DbtCliResource
+start = DbtCliResource.cli
+def limited(*arguments, **options):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+    try:
+        return start(*arguments, **options)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+DbtCliResource.cli = limited
 """
-    done = copy.crmdw("publish", preamble=preamble)
-    assert done.returncode == 8, done.stderr
-    assert "the new file could not be written: the disk is full" in done.stderr
-    assert "make room" in done.stderr
+
+
+def test_a_full_disk_while_dbt_builds_ends_with_5_and_leaves_the_published_file(copy):
+    before = copy.published_state()
+    done = copy.crmdw("publish", preamble=_FILL_THE_DISK)
+    assert done.returncode == 5, done.stderr
+    assert "File too large" in done.stderr
+    assert "make room and run again; the published file stays what it was" in done.stderr
     assert "Traceback" not in done.stderr
     assert copy.published_state() == before
-    assert list(copy.published.parent.glob(".candidate*")) == []
+    copy.succeed("publish")
 
 
 def test_the_published_file_is_a_real_read_only_file_of_tables_alone(built):

@@ -110,7 +110,7 @@ def test_another_process_can_open_the_warehouse_between_gate_dbt_audit_and_publi
         ("branch__transactions", "writing"),
         ("ledger", "checking"),
         ("models", "starting"),
-        ("candidate", "copying"),
+        ("candidate", "closing"),
         ("candidate", "auditing"),
         ("publish", "putting"),
     ):
