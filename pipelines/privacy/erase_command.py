@@ -136,8 +136,14 @@ def _publish(command: Writing, sources_file: SourcesFile, person: Person) -> Non
     try:
         with ProgressDisplay(errors) as show:
             show("publish", "taking them out of the published file")
-            if take_out(command.settings, sources_file, person):
-                return
+            is_published = take_out(command.settings, sources_file, person)
+        if is_published:
+            console.print(
+                f"{command.settings.published_file} is the last one without them. What is worked out over all "
+                "customers, such as quintiles, follows with the next run.",
+                soft_wrap=True,
+            )
+            return
         command.run_job(tags_to_publish(command.now), "publishing without them", load=False)
     except WarehouseError as error:
         raise type(error)(

@@ -196,13 +196,13 @@ def test_a_failed_dbt_test_ends_with_5_names_the_test_and_leaves_the_published_f
     assert copy.published_state() == before
 
 
-# dbt, and nothing else, may write no more than this to a file.
+# dbt, and nothing else, may write no more to a file than its own manifest needs.
 _FILL_THE_DISK = """
 import resource
 from dagster_dbt import DbtCliResource
 start = DbtCliResource.cli
 def limited(*arguments, **options):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, resource.RLIM_INFINITY))
     try:
         return start(*arguments, **options)
     finally:
