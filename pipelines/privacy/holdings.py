@@ -199,6 +199,7 @@ def find_holdings(
             "where feed = $feed and list_contains($known::varchar[], batch_id)",
             {"feed": feed.name, "known": sorted(known)},
         )
+        known |= _without_theirs(warehouse, settings, sources_file, feed, holdings)
         for source, files in archived_by_source(settings, sources_file, feed, but=known):
             found.append(_collect_archived(warehouse, source, files, holdings, keys))
         for key in keys:
@@ -219,17 +220,76 @@ def _wholly_in_raw(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> frozense
     return frozenset(batch_id for (batch_id,) in rows)
 
 
+def _without_theirs(
+    warehouse: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    sources_file: SourcesFile,
+    feed: Feed,
+    holdings: Holdings,
+) -> frozenset[str]:
+    """The batches of which raw and quarantine have every row as it came, duplicates aside, and none is the person's.
+
+    Of the archive's rows only those in quarantine have to be looked at for that.
+    """
+    warehouse.execute(
+        f"""
+        create or replace temp table quarantined as
+        select batch_id, row_number from quarantine.rows where feed = {literal(feed.name)};
+        create or replace temp table accounted as
+        with raw as (
+            select batch_id, count(*) as rows_in_raw from {identifier("raw", feed.name)} group by batch_id
+        ), held as (
+            select batch_id, count(*) as rows_held from quarantined group by batch_id
+        )
+        select loads.batch_id
+        from ledger.loads as loads
+        left join raw using (batch_id)
+        left join held using (batch_id)
+        where
+            loads.feed = {literal(feed.name)}
+            and loads.is_current
+            and loads.rows_loaded = coalesce(raw.rows_in_raw, 0)
+            and loads.rows_quarantined = coalesce(held.rows_held, 0)
+            and loads.rows_unchanged + loads.rows_blocked + loads.rows_fixed = 0
+            and loads.batch_id not in (
+                select batch_id from person_rows where feed = {literal(feed.name)}
+                union all
+                select batch_id from held_texts
+            )
+        """
+    )
+    accounted = frozenset(batch_id for (batch_id,) in warehouse.execute("from accounted").fetchall())
+    theirs: set[str] = set()
+    for source, files in archived_by_source(settings, sources_file, feed, only=accounted):
+        archived, landed_types = _archived(warehouse, source, files)
+        told = holdings.in_archive(source, landed_types)
+        theirs.update(
+            batch_id
+            for (batch_id,) in warehouse.execute(
+                # Materialized, because the costly condition would be asked of all rows first.
+                f"with held as materialized (from ({archived.sql_query()}) semi join quarantined "
+                f"using (batch_id, row_number)) select distinct batch_id from held as landing where {told.sql}",
+                told.parameters,
+            ).fetchall()
+        )
+    return accounted - theirs
+
+
 def archived_by_source(
-    settings: Settings, sources_file: SourcesFile, feed: Feed, but: Collection[str] = ()
+    settings: Settings,
+    sources_file: SourcesFile,
+    feed: Feed,
+    but: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> Iterator[tuple[Source, list[str]]]:
     """The archived Parquet files of a feed with the source by whose entry they are read, those of a schema together.
 
-    The batches in `but` are left out.
+    The batches in `but` are left out; where `only` is given, so are all that are not in it.
     """
     alike: dict[tuple[int, str], tuple[Source, list[str]]] = {}
     for manifest in read_manifests(settings, feed.name):
         source = source_of(sources_file, manifest.feed, manifest.source_system, Path(manifest.file))
-        if source is None or manifest.batch_id in but:
+        if source is None or manifest.batch_id in but or (only is not None and manifest.batch_id not in only):
             continue
         for file in archived_files(settings, feed.name, [manifest.batch_id]):
             schema = "" if source.format in ("csv", "fixed_width") else parquet_schema(Path(file))
@@ -250,12 +310,19 @@ def _key(feed: Feed, name: str, value: Callable[[str], str], system: str) -> str
     return surrogate_key(value(companion) if companion else system, value(name))
 
 
+def _archived(
+    warehouse: duckdb.DuckDBPyConnection, source: Source, files: list[str]
+) -> tuple[duckdb.DuckDBPyRelation, dict[str, str]]:
+    """The archived rows, and their columns with the types in DuckDB."""
+    archived = archived_rows(warehouse, source, files)
+    return archived, dict(zip(archived.columns, map(str, archived.types), strict=True))
+
+
 def _collect_archived(
     warehouse: duckdb.DuckDBPyConnection, source: Source, files: list[str], holdings: Holdings, keys: set[str]
 ) -> dict[str, set[str]]:
     feed = source.contract
-    archived = archived_rows(warehouse, source, files)
-    landed_types = dict(zip(archived.columns, map(str, archived.types), strict=True))
+    archived, landed_types = _archived(warehouse, source, files)
 
     def value(name: str) -> str:
         return landed_value(source, name, landed_types)

@@ -8,6 +8,7 @@ import mmap
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, reduce
 from typing import Any
 
@@ -124,19 +125,25 @@ class Matching:
         text = unicodedata.normalize("NFC", _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text))
         return frozenset(kind for kind, expression in self._compiled.items() if expression.search(text))
 
-    def kinds_in_bytes(self, content: mmap.mmap, but: set[str]) -> Iterator[str]:
-        """The kinds, those in `but` left out, of which a value lies in `content` as it is."""
+    def kinds_in_bytes(self, content: mmap.mmap, but: set[str], threads: int) -> Iterator[str]:
+        """The kinds, those in `but` left out, of which a value lies in `content` as it is; looked for by `threads`."""
         searched = {kind: some for kind, some in self._bytes.items() if kind not in but and some}
-        escaped = ["".join(f"\\x{byte:02x}" for byte in one) for some in searched.values() for one in some]
-        present: set[bytes] = set()
-        expressions = list(together(escaped))
-        for start in range(0, len(content), _WINDOW_BYTES) if expressions else ():
+        wanted = [one for some in searched.values() for one in some]
+        expressions = list(together("".join(f"\\x{byte:02x}" for byte in one) for one in wanted))
+
+        def present(start: int) -> list[bytes]:
             window = content[start : start + _WINDOW_BYTES + _LONGEST_BYTES]
             piece = pa.array([window], pa.binary())
             if any(pc.match_substring_regex(piece, expression)[0].as_py() for expression in expressions):
-                present.update(one for some in searched.values() for one in some if one in window)
+                return [one for one in wanted if one in window]
+            return []
+
+        if not expressions:
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            found = {one for some in pool.map(present, range(0, len(content), _WINDOW_BYTES)) for one in some}
         for kind, some in searched.items():
-            if any(one in present and _is_in(content, one) for one in some):
+            if any(one in found and _is_in(content, one) for one in some):
                 yield kind
 
 

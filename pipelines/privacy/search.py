@@ -131,7 +131,8 @@ class _Search:
         """`in_tables`, and the kinds that lie in the file's bytes though no table holds them any more."""
         found = {hit.kind for hit in in_tables}
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            stray = [self._hit(path, "bytes", kind, 1) for kind in self.matching.kinds_in_bytes(content, found)]
+            kinds = self.matching.kinds_in_bytes(content, found, self.settings.threads)
+            stray = [self._hit(path, "bytes", kind, 1) for kind in kinds]
         return in_tables + stray
 
     def _in_duckdb(self, path: Path) -> list[Hit]:
