@@ -14,7 +14,8 @@ SUITE = audit_suite(
     ),
     table_where(
         "no column is a name",
-        "select column_name from duckdb_columns() "
-        "where schema_name = 'core' and table_name = 'dim_employee' and column_name like '%name%'",
+        # Great Expectations prints a warning for a query that does not name the batch.
+        "select column_name from duckdb_columns() where schema_name = 'core' and table_name = 'dim_employee' "
+        "and column_name like '%name%' and exists (select 1 from {batch})",
     ),
 )
