@@ -56,6 +56,9 @@ test: $(VENV)/.data-installed ## Pass the tests
 chaos: $(VENV)/.data-installed ## Damage 1,000 files, kill 200 loads and 20 runs (CHAOS_SEED=2: others)
 	CHAOS_SCALE=10 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/chaos
 
+# The linter's dbt attaches a warehouse and a candidate, and is to open no real home's.
+lint-sql format: export CRMDW_HOME := $(DBT_TARGET_PATH)
+
 lint: setup ## Check style, types and SQL
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint-python lint-sql
 
@@ -65,9 +68,11 @@ lint-python: setup
 	$(BIN)/mypy
 
 lint-sql: setup
+	@mkdir -p "$(CRMDW_HOME)/published"
 	$(BIN)/sqlfluff lint --processes 1 --disable-progress-bar models dbt_project/tests
 
 format: setup ## Rewrite Python and SQL in the house style
+	@mkdir -p "$(CRMDW_HOME)/published"
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --processes 1 --disable-progress-bar models dbt_project/tests
