@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.connections import literal
-from pipelines.privacy.spellings import loose, loose_values, patterns, phone_digits, together, unsqueezed
+from pipelines.privacy.spellings import loose, loose_values, patterns, phone_digits, squeezed, together, unsqueezed
 
 _FEW = 50
 """Values up to which one expression finds them in text as it is written, which need not be squeezed then."""
@@ -31,6 +31,8 @@ _CODE_OF_CHARACTER = r"\\u[0-9a-f]{4}"
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _WINDOW_BYTES = 1 << 20
 _LONGEST_BYTES = 1024
+_WINDOW_CHARACTERS = 1 << 13
+_LONGEST = 512
 
 
 def can_hold(data_type: str) -> bool:
@@ -46,12 +48,12 @@ class Matching:
         expressions = patterns(known)
         self._compiled = {kind: re.compile(expression) for kind, expression in expressions.items()}
         searched = {kind: known[kind] for kind in expressions}
-        squeezed = loose_values(searched)
-        self._loose = [_CODE_OF_CHARACTER, *together(map(re.escape, squeezed))]
+        strings = loose_values(searched)
+        self._strings = list(together(map(re.escape, strings)))
         # Of many values no expression is quick enough: Arrow looks through the squeezed text of every row.
         self._within = None
-        if len(squeezed) <= _FEW:
-            self._within = f"(?is).*?(?:{unsqueezed(squeezed)}|{_OTHER_LETTERS}|{_CODE_OF_CHARACTER}).*"
+        if len(strings) <= _FEW:
+            self._within = f"(?is).*?(?:{unsqueezed(strings)}|{_OTHER_LETTERS}|{_CODE_OF_CHARACTER}).*"
         self._kinds_of_hashes = {
             value: frozenset(kind for kind, others in searched.items() if value in others)
             for some in searched.values()
@@ -98,8 +100,7 @@ class Matching:
             f"select {loose(row)} as squeezed, {chosen} from {rows} where {' or '.join(may_hold)}"
         ).fetch_record_batch(100_000)
         for batch in batches:
-            may_hold_loosely = reduce(pc.or_, (pc.match_substring_regex(batch.column(0), one) for one in self._loose))
-            found = batch.filter(may_hold_loosely)
+            found = batch.filter(_matches(batch.column(0), [_CODE_OF_CHARACTER, *self._strings]))
             yield from zip(*(found.column(number).to_pylist() for number in range(1, found.num_columns)), strict=True)
 
     def _may_hold(self, text: str, data_type: str) -> str | None:
@@ -123,7 +124,25 @@ class Matching:
             # Digits between letters of a hash are no number.
             return self._kinds_of_hashes.get(text, frozenset())
         text = unicodedata.normalize("NFC", _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text))
-        return frozenset(kind for kind, expression in self._compiled.items() if expression.search(text))
+        places = self._windows(text)
+        return frozenset(
+            kind
+            for kind, expression in self._compiled.items()
+            if any(_is_found(expression, text, start, end) for start, end in places)
+        )
+
+    def _windows(self, text: str) -> list[tuple[int, int]]:
+        """The parts of `text`, from and to, that may hold a value: a line of a megabyte takes seconds as a whole."""
+        if len(text) <= _WINDOW_CHARACTERS or not self._strings:
+            return [(0, len(text))]
+        ends = [
+            (start, min(start + _WINDOW_CHARACTERS + _LONGEST, len(text)))
+            for start in range(0, len(text), _WINDOW_CHARACTERS)
+        ]
+        # What is half of a character is none that Arrow takes.
+        read = [squeezed(text[start:end]).encode("utf-8", "replace").decode() for start, end in ends]
+        may_hold = _matches(pa.array(read, pa.string()), self._strings)
+        return [place for place, one in zip(ends, may_hold.to_pylist(), strict=True) if one]
 
     def kinds_in_bytes(self, content: mmap.mmap, but: set[str], threads: int) -> Iterator[str]:
         """The kinds, those in `but` left out, of which a value lies in `content` as it is; looked for by `threads`."""
@@ -145,6 +164,16 @@ class Matching:
         for kind, some in searched.items():
             if any(one in found and _is_in(content, one) for one in some):
                 yield kind
+
+
+def _matches(texts: pa.Array, expressions: Iterable[str]) -> pa.Array:
+    """Which of `texts` one of `expressions` is found in."""
+    return reduce(pc.or_, (pc.match_substring_regex(texts, one) for one in expressions))
+
+
+def _is_found(expression: re.Pattern[str], text: str, start: int, end: int) -> bool:
+    """Whether it is found between two places; what only ends there because the rest is left out does not count."""
+    return any(found.end() < end or end == len(text) for found in expression.finditer(text, start, end))
 
 
 def _has(value: str, codec: str) -> bool:

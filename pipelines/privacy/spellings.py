@@ -20,7 +20,8 @@ _DROPPED_PLAIN = r"-.()/ \t-\r\x1c-\x1f년월"
 _DROPPED = "-.()/년월 \t\n\r\f\v\x1c\x1d\x1e\x1f\x85\u00a0\u1680\u2028\u2029\u202f\u205f\u2212\u3000\uff0d" + "".join(
     map(chr, (*range(0x2000, 0x200B), *range(0x2010, 0x2016)))
 )
-_TOGETHER = 1_000
+# Beyond its memory RE2 is twelve times as slow: 20,000 bytes at once took 1.5 s where four times 5,000 take 0.12.
+_TOGETHER_BYTES = 6_000
 _SQUEEZING = str.maketrans(_FULL_WIDTH, _HALF_WIDTH, _DROPPED)
 
 
@@ -93,28 +94,36 @@ def loose_values(values: Mapping[str, Iterable[str]], country_code: str = "82") 
                 found.add(f"{year[2:]}{month}{day}")
                 found |= {f"{year}{m}{d}" for m in {month, month.lstrip("0")} for d in {day, day.lstrip("0")}}
             else:
-                found.add(_squeezed(value))
+                found.add(squeezed(value))
     return found - {""}
 
 
-def unsqueezed(squeezed: Iterable[str]) -> str:
-    """The expression of `squeezed` values, as `loose_values` makes them, in text as it is written.
+def unsqueezed(values: Iterable[str]) -> str:
+    """The expression of squeezed `values`, as `loose_values` makes them, in text as it is written.
 
     Of text in ASCII and Hangul alone.
     """
     between = f"[\\x00{_DROPPED_PLAIN}]*"
-    return "|".join(sorted(between.join(map(re.escape, value)) for value in squeezed))
+    return "|".join(sorted(between.join(map(re.escape, value)) for value in values))
 
 
 def together(expressions: Iterable[str]) -> Iterator[str]:
     """The expressions, which are plain strings, as alternatives: so many at once as RE2 can keep in its memory."""
-    known = sorted(set(expressions))
-    for start in range(0, len(known), _TOGETHER):
-        yield "|".join(known[start : start + _TOGETHER])
+    alternatives: list[str] = []
+    length = 0
+    for expression in sorted(set(expressions)):
+        if alternatives and length + len(expression.encode()) > _TOGETHER_BYTES:
+            yield "|".join(alternatives)
+            alternatives, length = [], 0
+        alternatives.append(expression)
+        length += len(expression.encode())
+    if alternatives:
+        yield "|".join(alternatives)
 
 
-def _squeezed(value: str) -> str:
-    return unicodedata.normalize("NFC", value).translate(_SQUEEZING).lower()
+def squeezed(text: str) -> str:
+    """`text` as `loose` makes it: without anything that spellings of a value differ in."""
+    return unicodedata.normalize("NFC", text).translate(_SQUEEZING).lower()
 
 
 def _digits(phone: str) -> str:
