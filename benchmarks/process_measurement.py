@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -97,11 +98,10 @@ def _descendants(process: int) -> list[int]:
     """`process` and all that it started, as far as they are still there."""
     found = [process]
     for member in found:
-        for task in Path(f"/proc/{member}/task").glob("*/children"):
-            try:
+        # It may end while it is looked at.
+        with suppress(OSError):
+            for task in Path(f"/proc/{member}/task").glob("*/children"):
                 found += [int(child) for child in task.read_text().split()]
-            except OSError:
-                continue
     return found
 
 

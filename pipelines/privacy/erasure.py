@@ -95,6 +95,9 @@ def plan(settings: Settings, sources_file: SourcesFile, customers: Sequence[str]
         shared["customer_key"] = _others_keys(warehouse, person) & keys
         for kind, some in _in_rows_of_others(warehouse, told).items():
             shared[kind] = shared.get(kind, frozenset()) | some
+        # A day alone tells nobody: somebody was hired on it, or a running number reads like it. A row that holds it as
+        # the person's holds their key as well.
+        shared["birth_date"] = person.values["birth_date"]
         values = {
             kind: some - shared.get(kind, frozenset())
             for kind, some in (person.values | {"customer_key": keys}).items()
