@@ -37,8 +37,8 @@ from pipelines.sources.deliveries import source_of
 
 Progress = Callable[[str, str], None]
 
-# Made by dbt of what lies in raw; the next build makes them anew.
-_MODEL_SCHEMAS = ("staging", "intermediate", "seeds")
+# Made by dbt of what lies in raw; the next build makes them anew. Of core and marts an older home has some here.
+_MODEL_SCHEMAS = ("staging", "intermediate", "core", "marts", "seeds")
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,11 @@ _OF_CUSTOMERS = frozenset(
 )
 """Tables whose rows say something of a customer and of nothing else; every other row with a customer stays."""
 
-_TOLD_BY_NUMBER = {"core.bridge_contract_customer": "contract_holder_id", "core.fct_refusal_check": "refusal_check_id"}
-"""Tables whose key is a hash with a customer's number in it; nothing refers to these."""
+_TOLD_BY_NUMBER = {"core.bridge_contract_customer": "contract_holder_id"}
+"""Tables whose key is a hash with a customer's number in it; nothing refers to it."""
+
+_REFUSALS = "core.fct_refusal_check"
+"""The table that has one row of a customer for each check of a list, and so of the erased member too."""
 
 _IS_NOT_THEIRS = "customer_id not in (select customer_id from theirs)"
 
@@ -109,6 +112,8 @@ def _copy(connection: duckdb.DuckDBPyConnection, customer_ids: list[str]) -> Non
             rows = f"from published.{name}"
         elif name in _OF_CUSTOMERS:
             rows = f"from published.{name} where {_IS_NOT_THEIRS}"
+        elif name == _REFUSALS:
+            rows = _refusals(salt)
         else:
             values = {column: literal(ERASED) for column in ("customer_id", "customer_row_id") if column in columns}
             if key := _TOLD_BY_NUMBER.get(name):
@@ -117,5 +122,27 @@ def _copy(connection: duckdb.DuckDBPyConnection, customer_ids: list[str]) -> Non
                 f"case when {_IS_NOT_THEIRS} then {one} else {value} end as {one}" for one, value in values.items()
             )
             rows = f"select * replace ({', '.join(replaced)}) from published.{name}"
-        connection.execute(f"insert into candidate.{name} {rows}")
+        connection.execute(f"insert into candidate.{name} by name {rows}")
     connection.execute("checkpoint candidate")
+
+
+def _refusals(salt: str) -> str:
+    """The SQL of the checks of refusal lists, in which all erased persons of a check are counted in one row."""
+    is_erased = f"(customer_id = {literal(ERASED)} or not ({_IS_NOT_THEIRS}))"
+    return f"""
+        select * from published.{_REFUSALS} where not {is_erased}
+        union all by name
+        select
+            md5({literal(salt)} || min(refusal_check_id)) as refusal_check_id,
+            {literal(ERASED)} as customer_id,
+            {literal(ERASED)} as customer_row_id,
+            source_system,
+            refusal_list_code,
+            sum(entry_count)::bigint as entry_count,
+            sum(counted_entry_count)::bigint as counted_entry_count,
+            false as is_matched,
+            checked_date,
+        from published.{_REFUSALS}
+        where {is_erased}
+        group by source_system, refusal_list_code, checked_date
+    """

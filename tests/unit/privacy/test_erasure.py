@@ -271,6 +271,14 @@ def test_a_later_relationship_is_a_new_customer(erased, tmp_path):
     assert customer_id not in erased[1].values["record_id"]
 
 
+def test_a_running_number_that_reads_like_the_date_of_birth_is_no_hit(before, tmp_path):
+    home = copied(before, tmp_path / "home")
+    (home.settings.home / "numbers.log").write_text("CMP20230111-800716\n", encoding="utf-8")
+    found = planned(home)
+    assert "numbers.log" not in hits(home, found)
+    assert found.shared["birth_date"] == 1
+
+
 @pytest.mark.parametrize("is_wrong", [False, True])
 def test_without_the_key_of_its_tombstones_a_home_loads_nothing(erased, tmp_path, is_wrong):
     new = copied(erased[0], tmp_path / "home")

@@ -33,6 +33,15 @@ create table core.fct_transaction (
     transaction_id varchar, customer_id varchar, customer_row_id varchar, amount integer
 );
 insert into core.fct_transaction values ('t1', 'c1', 'c1 from 1900', 10), ('t3', 'c3', 'c3 from 1900', 30);
+create table core.fct_refusal_check (
+    refusal_check_id varchar, customer_id varchar, customer_row_id varchar, source_system varchar,
+    refusal_list_code varchar, entry_count bigint, counted_entry_count bigint, is_matched boolean, checked_date date
+);
+insert into core.fct_refusal_check values
+    ('a', '-3', '-3', 'desk', 'dnc', 1, 1, false, '2024-01-05'),
+    ('b', 'c1', 'c1 from 1900', 'desk', 'dnc', 2, 1, true, '2024-01-05'),
+    ('c', 'c1', 'c1 from 2024', 'desk', 'dnc', 4, 1, true, '2024-02-05'),
+    ('d', 'c3', 'c3 from 1900', 'desk', 'dnc', 8, 1, true, '2024-02-05');
 create table marts.mart_rfm (customer_id varchar, recency_score integer);
 insert into marts.mart_rfm values ('c1', 5), ('c3', 1);
 """
@@ -79,6 +88,20 @@ def test_a_key_with_the_customer_s_number_in_it_is_told_no_more(home, settings):
     holders = dict(rows(settings, "select customer_id, contract_holder_id from core.bridge_contract_customer"))
     assert holders["c3"] == "h3"
     assert len(holders["-3"]) == 32
+
+
+def test_of_a_check_of_a_refusal_list_the_erased_member_has_one_row(home, settings):
+    assert take(home)
+    found = (
+        "select customer_id, customer_row_id, entry_count, counted_entry_count, is_matched from core.fct_refusal_check"
+    )
+    assert rows(settings, f"{found} from core.fct_refusal_check order by checked_date, customer_id") == [
+        ("-3", "-3", 3, 2, False),
+        ("-3", "-3", 4, 1, False),
+        ("c3", "c3 from 1900", 8, 1, True),
+    ]
+    keys = [key for (key,) in rows(settings, "select refusal_check_id from core.fct_refusal_check")]
+    assert len(set(keys)) == 3 and "d" in keys and not {"a", "b", "c"} & set(keys)
 
 
 def test_keys_comments_and_mode_are_those_of_a_published_file_and_no_byte_of_the_person_is_left(home, settings):

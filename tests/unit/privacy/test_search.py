@@ -100,6 +100,21 @@ def test_a_value_is_found_in_every_spelling_and_file(settings, tmp_path, text, k
     ]
 
 
+@pytest.mark.parametrize("values", [VALUES, MANY], ids=["one", "many"])
+@pytest.mark.parametrize("before", [0, 8_185, 8_192, 8_690, 8_700, 100_000])
+def test_a_value_is_found_anywhere_in_a_line_of_many_thousand_characters(settings, tmp_path, values, before):
+    text = "가" * before + " 010-5626-1111 " + "가" * 20_000
+    (tmp_path / "manifest.json").write_text(json.dumps({"text": text}), encoding="utf-8")
+    assert found(settings, values) == [("manifest.json", "line 1", "phone", 1)]
+
+
+@pytest.mark.parametrize("before", [8_192 - 11, 8_192, 8_192 + 512 - 11])
+def test_the_beginning_of_a_longer_number_is_none_wherever_a_long_line_is_cut(settings, tmp_path, before):
+    text = "x" * before + "0105626111122" + "x" * 20_000
+    (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
+    assert found(settings, MANY) == []
+
+
 def test_a_file_in_cp949_is_read_as_it_is_meant(settings, tmp_path):
     (tmp_path / "customers.csv").write_bytes("번호,이름\nK1,하늘별\n".encode("cp949"))
     assert found(settings) == [("customers.csv", "line 2", "name", 1)]
