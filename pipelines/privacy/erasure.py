@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.archive import recover_archive
-from pipelines.connections import STORAGE_VERSION, connected, identifier, literal
+from pipelines.connections import STORAGE_VERSION, connected, has_table, identifier, literal
 from pipelines.contracts import feeds
 from pipelines.decisions import Author, export_state
 from pipelines.durable import synchronise
@@ -39,6 +39,7 @@ Progress = Callable[[str, str], None]
 
 # Made by dbt of what lies in raw; the next build makes them anew. Of core and marts an older home has some here.
 _MODEL_SCHEMAS = ("staging", "intermediate", "core", "marts", "seeds")
+_GOLDEN = "int_customer__golden_attribute"
 
 
 @dataclass(frozen=True)
@@ -314,9 +315,23 @@ def _erase(settings: Settings, sources_file: SourcesFile, begun: Journal) -> Non
         erased_state.erase_decisions(warehouse, sources_file, begun)
         erased_state.erase_identity(warehouse, begun)
         erased_state.note_batches(warehouse, begun)
-        for schema in _MODEL_SCHEMAS:
-            warehouse.execute(f"drop schema if exists {schema} cascade")
+        _drop_models(warehouse, begun)
         warehouse.execute("commit")
+
+
+def _drop_models(warehouse: duckdb.DuckDBPyConnection, begun: Journal) -> None:
+    """Drop what dbt has built, but for the golden records of others, which are looked up all day."""
+    kept = has_table(warehouse, "intermediate", _GOLDEN)
+    if kept:
+        warehouse.execute(
+            f"create temp table golden as from intermediate.{_GOLDEN} "
+            "where not list_contains($ids, customer_id) and not list_contains($ids, customer_source_id)",
+            {"ids": begun.ids},
+        )
+    for schema in _MODEL_SCHEMAS:
+        warehouse.execute(f"drop schema if exists {schema} cascade")
+    if kept:
+        warehouse.execute(f"create schema intermediate; create table intermediate.{_GOLDEN} as from golden")
 
 
 def _export(settings: Settings) -> None:

@@ -118,6 +118,14 @@ def test_the_next_run_finds_no_evidence_for_what_erased_customers_were_sent(rebu
     assert rebuilt.ask_published(verdicts) in ([], [("unproven",)])
 
 
+def test_others_golden_records_can_still_be_looked_up_before_the_next_run(built, erased, customers):
+    other = "select min(source_system || ':' || customer_key) from raw.branch__customers "
+    ((name,),) = built.ask(f"{other} where not list_contains(?, source_system || ':' || customer_key)", [customers])
+    shown = erased[0].succeed("identity", "show", name)
+    assert "golden record" in shown
+    assert shown.split("golden record")[1] == built.succeed("identity", "show", name).split("golden record")[1]
+
+
 def test_the_list_of_erasures_names_nobody(erased, customers):
     text = erased[0].succeed("erase", "list")
     assert "requests of May" in text and "officer" in text

@@ -92,9 +92,7 @@ def test_a_key_with_the_customer_s_number_in_it_is_told_no_more(home, settings):
 
 def test_of_a_check_of_a_refusal_list_the_erased_member_has_one_row(home, settings):
     assert take(home)
-    found = (
-        "select customer_id, customer_row_id, entry_count, counted_entry_count, is_matched from core.fct_refusal_check"
-    )
+    found = "select customer_id, customer_row_id, entry_count, counted_entry_count, is_matched"
     assert rows(settings, f"{found} from core.fct_refusal_check order by checked_date, customer_id") == [
         ("-3", "-3", 3, 2, False),
         ("-3", "-3", 4, 1, False),
