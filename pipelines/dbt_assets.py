@@ -39,12 +39,15 @@ class Dbt(DbtCliResource):
 
 
 def models_asset(manifest: Path) -> AssetsDefinition:
-    """All models, seeds and tests of `manifest`, built by one `dbt build`: what is published, into a new candidate."""
+    """All models, seeds and tests of `manifest`, built by one `dbt build`: what is published, into a new candidate.
+
+    Those of them that are chosen alone are built onto a copy of what is published.
+    """
 
     @dbt_assets(manifest=manifest, name="models", dagster_dbt_translator=_Translator())
     def models(context: AssetExecutionContext, dbt: Dbt, home: Home) -> Iterator[Any]:
         report("models", "starting dbt")
-        begin_candidate(home.settings)
+        begin_candidate(home.settings, onto_published=not context.selected_asset_keys >= every_model)
         # Unit tests prove the code, on one zone and currency; `make test` runs them.
         # Writing a log beside its output, which tells what fails, would cost a tenth of the build.
         invocation = dbt.cli(
@@ -55,6 +58,7 @@ def models_asset(manifest: Path) -> AssetsDefinition:
                 report("models", name)
             yield event
 
+    every_model = models.keys
     return models
 
 

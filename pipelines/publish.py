@@ -56,15 +56,18 @@ def version_file(settings: Settings, published_at: datetime, found_hash: str) ->
     return settings.versions / f"crm-{published_at:%Y%m%dT%H%M%S%f}-{found_hash[:8]}.duckdb"
 
 
-def begin_candidate(settings: Settings) -> None:
-    """Make an empty candidate for dbt to build into, in the place of what an earlier run left there.
+def begin_candidate(settings: Settings, onto_published: bool = False) -> None:
+    """Make a candidate for dbt to build into, in the place of what an earlier run left there.
 
-    Raises PublishError where the disk is full or the folder cannot be written.
+    It is empty, or has what is published where models are to be built `onto_published`. Raises PublishError where the
+    disk is full or the folder cannot be written.
     """
     candidate = candidate_file(settings)
     with writing_candidate(settings):
         settings.published.mkdir(parents=True, exist_ok=True)
         discard_candidate(settings)
+        if onto_published and settings.published_file.exists():
+            shutil.copyfile(settings.published_file, candidate)
         with connected(settings, candidate):
             pass
 

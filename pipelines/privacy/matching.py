@@ -7,8 +7,9 @@ texts are squeezed first, which leaves one plain string of each value, or a few,
 import mmap
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache, reduce
 from typing import Any
 
@@ -86,7 +87,9 @@ class Matching:
 
         `texts` maps expressions to their types in DuckDB, which are such as can hold one.
         """
-        may_hold = [condition for text, data_type in texts.items() if (condition := self._may_hold(text, data_type))]
+        may_hold = {
+            text: condition for text, data_type in texts.items() if (condition := self._may_hold(text, data_type))
+        }
         if not may_hold:
             return
         if self._within:
@@ -94,14 +97,22 @@ class Matching:
             connection.execute("set variable within = $within", {"within": self._within})
         chosen = ", ".join(f"{column} as column_{number}" for number, column in enumerate(columns))
         # What no value has in it keeps the texts apart.
-        row = f"concat_ws(chr(1), {', '.join(f'{text}::varchar' for text in texts)})"
+        held = ", ".join(f"case when {condition} then {text}::varchar end" for text, condition in may_hold.items())
         # DuckDB would squeeze a text once for each expression.
         batches = connection.execute(
-            f"select {loose(row)} as squeezed, {chosen} from {rows} where {' or '.join(may_hold)}"
+            f"select {loose(f'concat_ws(chr(1), {held})')} as squeezed, {chosen} from {rows} "
+            f"where {' or '.join(may_hold.values())}"
         ).fetch_record_batch(100_000)
-        for batch in batches:
-            found = batch.filter(_matches(batch.column(0), [_CODE_OF_CHARACTER, *self._strings]))
-            yield from zip(*(found.column(number).to_pylist() for number in range(1, found.num_columns)), strict=True)
+        expressions = [_CODE_OF_CHARACTER, *self._strings]
+        # DuckDB makes the next rows while Arrow looks through those it has made.
+        with ThreadPoolExecutor(1) as pool:
+            looked_through: deque[Future[pa.RecordBatch]] = deque()
+            for batch in batches:
+                looked_through.append(pool.submit(_held_rows, batch, expressions))
+                if len(looked_through) > 1:
+                    yield from _without_squeezed(looked_through.popleft().result())
+            for rest in looked_through:
+                yield from _without_squeezed(rest.result())
 
     def _may_hold(self, text: str, data_type: str) -> str | None:
         """The condition under which an expression of the type may hold a value; None where it never does.
@@ -112,7 +123,11 @@ class Matching:
             return f"floor(abs({text}::double)) in ({', '.join(self._numbers)})" if self._numbers else None
         if data_type == "DATE":
             return f"{text} in ({', '.join(map(literal, self._dates))})" if self._dates else None
-        return f"regexp_full_match({text}::varchar, getvariable('within'))" if self._within else "true"
+        if self._within:
+            return f"regexp_full_match({text}::varchar, getvariable('within'))"
+        # The text of a hash is somebody's whole or nobody's, and most of a row's bytes.
+        hashes = ", ".join(map(literal, self._kinds_of_hashes)) or "null"
+        return f"(not regexp_full_match({text}::varchar, '{_HASH}') or {text}::varchar in ({hashes}))"
 
     def held_texts(self, memory: duckdb.DuckDBPyConnection, texts: list[str]) -> list[int]:
         """The places in `texts` of those that may hold a value, in order."""
@@ -169,6 +184,16 @@ class Matching:
 def _matches(texts: pa.Array, expressions: Iterable[str]) -> pa.Array:
     """Which of `texts` one of `expressions` is found in."""
     return reduce(pc.or_, (pc.match_substring_regex(texts, one) for one in expressions))
+
+
+def _held_rows(batch: pa.RecordBatch, expressions: list[str]) -> pa.RecordBatch:
+    """The rows whose first column, which is squeezed, one of the expressions is found in."""
+    return batch.filter(_matches(batch.column(0), expressions))
+
+
+def _without_squeezed(rows: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
+    """The values of all but the first column, row by row."""
+    return zip(*(rows.column(number).to_pylist() for number in range(1, rows.num_columns)), strict=True)
 
 
 def _is_found(expression: re.Pattern[str], text: str, start: int, end: int) -> bool:

@@ -25,11 +25,11 @@ def joined(built: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home,
     home = built.copied_to(tmp_path_factory.mktemp("joined") / "home")
     pair = [
         name
-        for (name,) in home.ask(
+        for (name,) in home.ask_both(
             """
             select source_system || ':' || record_key
-            from identity.records
-            inner join state.identity_assignments using (record_id)
+            from warehouse.identity.records
+            inner join warehouse.state.identity_assignments using (record_id)
             where rule = 'own_key' and customer_id in (select customer_id from core.fct_transaction)
             order by 1
             limit 2

@@ -196,29 +196,54 @@ def test_a_failed_dbt_test_ends_with_5_names_the_test_and_leaves_the_published_f
     assert copy.published_state() == before
 
 
-# dbt, and nothing else, may write no more to a file than its own manifest needs.
-_FILL_THE_DISK = """
-import resource
-from dagster_dbt import DbtCliResource
-start = DbtCliResource.cli
-def limited(*arguments, **options):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, resource.RLIM_INFINITY))
-    try:
-        return start(*arguments, **options)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-DbtCliResource.cli = limited
+_ONE_MART = """
+from dagster import AssetKey, DagsterInstance
+from pipelines.assets import CANDIDATE, PUBLISHED
+from pipelines.definitions import defs
+with DagsterInstance.get() as instance:
+    result = defs.resolve_job_def("warehouse").execute_in_process(
+        instance=instance, asset_selection=[AssetKey(["marts", "mart_rfm"]), CANDIDATE, PUBLISHED]
+    )
+    assert result.success
 """
 
 
-def test_a_full_disk_while_dbt_builds_ends_with_5_and_leaves_the_published_file(copy):
+def test_one_mart_that_is_built_alone_is_published_beside_all_others(copy):
+    before, was = copy.content_hash(), copy.published_state()
+    done = copy.python(_ONE_MART, DAGSTER_HOME=str(copy.folder / "dagster"))
+    assert done.returncode == 0, done.stderr
+    assert copy.content_hash() == before
+    assert copy.published_state() != was
+
+
+# A file may have no more bytes than dbt's manifest needs: what dbt has built stays in the candidate's log.
+_FILL_THE_DISK = """
+import resource
+from dagster_dbt import DbtCliResource
+from pipelines.progress import listen
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+start = DbtCliResource.cli
+def limited(*arguments, **options):
+    limit(3_000_000)
+    try:
+        return start(*arguments, **options)
+    finally:
+        limit(resource.RLIM_INFINITY)
+DbtCliResource.cli = limited
+listen(lambda step, message: limit(3_000_000) if step == "candidate" else None)
+"""
+
+
+def test_a_full_disk_while_the_new_file_is_written_ends_with_8_and_leaves_the_published_file(copy):
     before = copy.published_state()
     done = copy.crmdw("publish", preamble=_FILL_THE_DISK)
-    assert done.returncode == 5, done.stderr
-    assert "File too large" in done.stderr
-    assert "make room and run again; the published file stays what it was" in done.stderr
+    assert done.returncode == 8, done.stderr
+    assert "the new file could not be written: the disk is full" in done.stderr
+    assert "make room" in done.stderr
     assert "Traceback" not in done.stderr
     assert copy.published_state() == before
+    assert list(copy.published.parent.glob(".candidate*")) == []
     copy.succeed("publish")
 
 

@@ -83,6 +83,15 @@ def test_an_old_candidate_of_an_interrupted_run_is_replaced(settings):
     assert close_candidate(settings)["core.dim_customer"] == 1000
 
 
+def test_models_that_are_built_alone_come_beside_what_is_published(settings):
+    _publish(settings)
+    begin_candidate(settings, onto_published=True)
+    with duckdb.connect(str(candidate_file(settings))) as candidate:
+        candidate.execute("create or replace table marts.mart_rfm as select 1 as recency_score")
+    assert close_candidate(settings) == {"core.dim_customer": 1000, "marts.mart_rfm": 1}
+    assert _published(settings, "select count(*) from marts.mart_rfm") == [(1000,)]
+
+
 @pytest.mark.parametrize(
     ("statement", "fault"),
     [
