@@ -219,19 +219,18 @@ def test_one_mart_that_is_built_alone_is_published_beside_all_others(copy):
 # A file may have no more bytes than dbt's manifest needs: what dbt has built stays in the candidate's log.
 _FILL_THE_DISK = """
 import resource
+import pipelines.assets
 from dagster_dbt import DbtCliResource
-from pipelines.progress import listen
-def limit(size):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-start = DbtCliResource.cli
-def limited(*arguments, **options):
-    limit(3_000_000)
-    try:
-        return start(*arguments, **options)
-    finally:
-        limit(resource.RLIM_INFINITY)
-DbtCliResource.cli = limited
-listen(lambda step, message: limit(3_000_000) if step == "candidate" else None)
+def limited(act):
+    def acting(*arguments, **options):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, resource.RLIM_INFINITY))
+        try:
+            return act(*arguments, **options)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    return acting
+DbtCliResource.cli = limited(DbtCliResource.cli)
+pipelines.assets.close_candidate = limited(pipelines.assets.close_candidate)
 """
 
 
