@@ -17,6 +17,7 @@ import duckdb
 from pipelines.connections import connected, identifier, literal
 from pipelines.content_hash import PUBLISHED_SCHEMAS, content_hash, published_tables
 from pipelines.decisions import export_state, extent
+from pipelines.durable import synchronise
 from pipelines.errors import PublishError
 from pipelines.ledger import known_state_hash
 from pipelines.manifest import last_sequence
@@ -172,11 +173,11 @@ def put_candidate_in_place(settings: Settings, version: Path | None = None) -> P
         settings.versions.mkdir(parents=True, exist_ok=True)
         stray_log = _move_stray_log_aside(settings)
         candidate.chmod(0o444)
-        _synchronise(candidate)
+        synchronise([candidate])
         if version:
             os.link(candidate, version)
         candidate.replace(settings.published_file)
-        _synchronise(settings.published)
+        synchronise([settings.published])
         for old in sorted(settings.versions.glob("crm-*.duckdb"))[: -settings.versions_kept]:
             old.unlink()
     return stray_log
@@ -184,13 +185,12 @@ def put_candidate_in_place(settings: Settings, version: Path | None = None) -> P
 
 def _rows(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Rows per table of the candidate, which is attached."""
-    rows = {}
-    for schema, table in published_tables(connection, "candidate"):
-        (count,) = connection.execute(f"select count(*) from {identifier('candidate', schema, table)}").fetchone() or (
-            0,
-        )
-        rows[f"{schema}.{table}"] = int(count)
-    return rows
+    return {
+        f"{schema}.{table}": connection.sql(f"from {identifier('candidate', schema, table)}")
+        .count("*")
+        .fetchall()[0][0]
+        for schema, table in published_tables(connection, "candidate")
+    }
 
 
 def _move_stray_log_aside(settings: Settings) -> Path | None:
@@ -215,12 +215,3 @@ def writing_candidate(settings: Settings) -> Iterator[None]:
             f"{settings.published}: the new file could not be written: {cause} ({free_megabytes(settings)} MB free)",
             "make room or mend the folder's rights, then run `crmdw publish`; the published file stays what it was",
         ) from error
-
-
-def _synchronise(path: Path) -> None:
-    """Have the operating system put the file or folder on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -256,6 +256,11 @@ def test_the_published_file_is_a_real_read_only_file_of_tables_alone(built):
     tables = {name for (name,) in built.ask_published("select schema_name || '.' || table_name from duckdb_tables()")}
     assert {"core.dim_customer", "core.fct_transaction", "marts.mart_rfm", "marts.mart_data_trust"} <= tables
     assert {table.split(".")[0] for table in tables} == {"core", "marts"}
+    undocumented = "from duckdb_tables() where comment is null or comment = ''"
+    assert built.ask_published(undocumented) == []
+    assert built.ask_published("select has_primary_key from duckdb_tables() where table_name = 'dim_customer'") == [
+        (True,)
+    ]
 
 
 def test_the_warehouse_is_for_its_owner_alone(built):
