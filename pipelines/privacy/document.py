@@ -137,15 +137,16 @@ def _as_json(text: str | None) -> Any:
 
 def _decisions(warehouse: duckdb.DuckDBPyConnection, holdings: Holdings) -> list[dict[str, Any]]:
     """What was decided about the person's rows, and about rows that a fix made the person's, oldest first."""
-    told = holdings.in_text("content")
+    holdings.collect_telling(warehouse, "telling_decisions", "state.decisions", ["decision_number"], "content")
     rows = warehouse.execute(
-        f"""
+        """
         select to_json(decisions)
         from state.decisions as decisions
-        where (batch_id, row_number) in (select (batch_id, row_number) from person_rows) or {told.sql}
+        where
+            (batch_id, row_number) in (select (batch_id, row_number) from person_rows)
+            or decision_number in (from telling_decisions)
         order by decision_number
-        """,
-        told.parameters,
+        """
     ).fetchall()
     decisions = [json.loads(row) for (row,) in rows]
     return [decision | {"content": _as_json(decision["content"])} for decision in decisions]

@@ -18,7 +18,7 @@ from pipelines.connections import identifier, literal
 from pipelines.contracts import Feed, feeds
 from pipelines.durable import synchronise
 from pipelines.manifest import batch_folder
-from pipelines.privacy.holdings import archived_by_source, customer_column
+from pipelines.privacy.holdings import archived_batches, archived_by_source, customer_column
 from pipelines.privacy.person import REGISTER
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Mapping, Source, SourcesFile
@@ -102,9 +102,10 @@ def rewrite_archive(
         }
         if not wanted:
             continue
-        for source, files in archived_by_source(settings, sources_file, feed):
-            theirs = [file for file in files if Path(file).parent.name.removeprefix("batch_id=") in wanted]
-            for portion in _portions(theirs):
+        batches = archived_batches(settings, sources_file, feed)
+        theirs = {batch_id: source for batch_id, source in batches.items() if batch_id in wanted}
+        for source, files in archived_by_source(settings, feed, theirs):
+            for portion in _portions(files):
                 _rewrite(connection, settings, source, portion, salt)
 
 
@@ -234,7 +235,7 @@ def erase_keys_of_things(
 ) -> None:
     """Give the raw rows of `marks` the keys that the archive gives them now, where the person's is part of one."""
     personal = personal_columns(feed)
-    for source, files in archived_by_source(settings, sources_file, feed):
+    for source, files in archived_by_source(settings, feed, archived_batches(settings, sources_file, feed)):
         _, mixed = lost_columns(source, [landed_name(name) for name in source.source_columns])
         things = [
             target

@@ -115,10 +115,16 @@ def erase_decisions(warehouse: duckdb.DuckDBPyConnection, sources_file: SourcesF
             """,
             {"feed": feed.name, "kept": sorted(kept), "reason": _REASON},
         )
-    told = Holdings(begun.person, begun.own_names).in_text("reason")
-    for table in ("decisions", "identity_overrides", "erasures", "accesses"):
+    holdings = Holdings(begun.person, begun.own_names)
+    for table, key in (
+        ("decisions", "decision_number"),
+        ("identity_overrides", "override_number"),
+        ("erasures", "erasure_number"),
+        ("accesses", "access_number"),
+    ):
+        holdings.collect_telling(warehouse, "telling_reasons", f"state.{table}", [key], "reason")
         warehouse.execute(
-            f"update state.{table} set reason = $reason where {told.sql}", {"reason": _REASON} | told.parameters
+            f"update state.{table} set reason = $reason where {key} in (from telling_reasons)", {"reason": _REASON}
         )
 
 

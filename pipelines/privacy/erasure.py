@@ -6,7 +6,6 @@ made anew by whoever calls this.
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +28,6 @@ from pipelines.privacy.holdings import find_holdings
 from pipelines.privacy.journal import Journal
 from pipelines.privacy.matching import Matching
 from pipelines.privacy.person import Person, find_persons, shared_values
-from pipelines.privacy.spellings import patterns
 from pipelines.privacy.tombstones import make_key, tombstones_of
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
@@ -177,12 +175,8 @@ def _in_rows_of_others(warehouse: duckdb.DuckDBPyConnection, person: Person) -> 
 
     A text that speaks of the person is none: what it says is to be found.
     """
-    kinds = {kind: person.values[kind] for kind in ("name", "phone", "email", "address")}
-    matching = Matching(kinds)
-    spelt = {
-        kind: {value: re.compile(expression) for value in some for expression in patterns({kind: [value]}).values()}
-        for kind, some in kinds.items()
-    }
+    kinds = ("name", "phone", "email", "address")
+    matching = Matching({kind: person.values[kind] for kind in kinds})
     found: dict[str, set[str]] = {kind: set() for kind in kinds}
     for feed in feeds().values():
         for column in feed.columns:
@@ -194,13 +188,9 @@ def _in_rows_of_others(warehouse: duckdb.DuckDBPyConnection, person: Person) -> 
                 f"anti join erased_rows on erased_rows.feed = {literal(feed.name)} "
                 "and raw.batch_id = erased_rows.batch_id and raw.row_number = erased_rows.row_number)"
             )
-            for (text,) in matching.held(warehouse, others, ["text"], {"text": "VARCHAR"}):
-                for kind in matching.kinds(text):
-                    found[kind] |= {
-                        value
-                        for value, expression in spelt[kind].items()
-                        if value not in found[kind] and expression.search(text)
-                    }
+            for _, _, text in matching.held(warehouse, others, {"text": "VARCHAR"}):
+                for kind, value in matching.values(text):
+                    found[kind].add(value)
     return {kind: frozenset(some) for kind, some in found.items()}
 
 

@@ -5,29 +5,23 @@ name and address, or the row that it refers to, lead. A record that could not be
 text names.
 """
 
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from pipelines.archive import archived_files, archived_rows
 from pipelines.connections import identifier, literal
 from pipelines.contracts import Feed, feeds
 from pipelines.identity.records import surrogate_key
 from pipelines.manifest import read_manifests
+from pipelines.privacy.matching import Matching
 from pipelines.privacy.person import REGISTER, Person
-from pipelines.privacy.spellings import (
-    folded,
-    folded_value,
-    loose,
-    loose_values,
-    patterns,
-    phone_digits,
-    together,
-)
+from pipelines.privacy.spellings import folded, folded_value, phone_digits
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Source, SourcesFile
 from pipelines.sources.deliveries import source_of
@@ -38,8 +32,9 @@ PERSON_ROWS = "person_rows (feed varchar, batch_id varchar, row_number bigint, w
 """What `collect_rows` creates. `way` is by what the row belongs to the person: customer, phone, named, text, or the key
 through which it refers to another row of theirs. `is_raw` says whether it is in raw as well as in the archive."""
 
+_PLACE = ("batch_id", "row_number")
 # By one of these a text tells whom it is about.
-_TELLING = ("phone", "email", "address", "person_key", "site_key")
+_TELLING = frozenset(("phone", "email", "address", "person_key", "site_key", "customer_key"))
 
 
 @dataclass(frozen=True)
@@ -62,63 +57,60 @@ class Holdings:
     own_names: frozenset[str] = frozenset()
     linked: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
 
-    def in_raw(self, feed: Feed, alias: str = "") -> Predicate:
-        """Of the rows of the feed's raw table, or of mapped candidates, under the name `alias`."""
-        return _any(self.ways_in_raw(feed, alias).values())
+    @cached_property
+    def _matching(self) -> Matching:
+        values = self.person.values
+        told = {kind: values.get(kind, frozenset()) for kind in (*_TELLING, "name", "birth_date")}
+        keys = {record.customer_key for record in self.person.records if record.customer_key}
+        return Matching(told | {"customer_key": keys})
 
-    def in_archive(self, source: Source, landed_types: dict[str, str]) -> Predicate:
-        """Of archived rows of the source, under the name `landing`, of which `landed_types` has columns and types."""
-        return _any(self.ways_in_archive(source, landed_types).values())
-
-    def in_text(self, text: str) -> Predicate:
-        """Of a text, such as a record in quarantine: whether the SQL expression `text` names the person.
+    def tells(self, text: str) -> bool:
+        """Whether a text, such as a record in quarantine, names the person.
 
         It does by telephone number, e-mail or street address, by a trusted key, by a customer number of at least
         SHORTEST_KEY characters, by a name that nobody else has, or by a name beside the date of birth.
         """
-        values = self.person.values
-        told = {kind: values.get(kind, frozenset()) for kind in (*_TELLING, "name")} | {
-            "customer_key": frozenset(record.customer_key for record in self.person.records if record.customer_key),
-            "own_name": self.own_names,
-        }
-        found = patterns(told | {"birth_date": values.get("birth_date", frozenset())})
-        # Few texts get past a look for plain strings, and what is spelt in many ways is asked of these alone.
-        plain = list(together(map(re.escape, loose_values(told))))
-        may_tell = " or ".join(f"regexp_matches({loose(text)}, $plain[{place + 1}])" for place in range(len(plain)))
-        text = f"nfc_normalize({text})"
-        conditions = [
-            f"regexp_matches({text}, $told_{kind}[1])" for kind in found if kind not in ("birth_date", "name")
-        ]
-        given = {f"told_{kind}": [expression] for kind, expression in found.items()}
-        if "birth_date" in found and "name" in found:
-            both = " and ".join(f"regexp_matches({text}, $told_{kind}[1])" for kind in ("name", "birth_date"))
-            conditions.append(f"({both})")
-        else:
-            given = {name: one for name, one in given.items() if name not in ("told_birth_date", "told_name")}
-        if not (plain and conditions):
-            return Predicate("false", {})
-        sql = f"case when {may_tell} then coalesce({' or '.join(conditions)}, false) else false end"
-        return Predicate(sql, given | {"plain": plain})
+        found = self._matching.values(text)
+        kinds = {kind for kind, _ in found}
+        return (
+            not kinds.isdisjoint(_TELLING)
+            or kinds >= {"name", "birth_date"}
+            or any(kind == "name" and value in self.own_names for kind, value in found)
+        )
 
-    def ways_in_raw(self, feed: Feed, alias: str = "") -> dict[str, Predicate]:
-        """The parts of `in_raw`, by way as PERSON_ROWS says it."""
-        prefix = f"{identifier(alias)}." if alias else ""
-        return self._ways(feed, lambda name: prefix + identifier(name), f"{prefix}source_system")
+    def collect_telling(
+        self, connection: duckdb.DuckDBPyConnection, table: str, rows: str, keys: Iterable[str], text: str
+    ) -> None:
+        """Create the temporary table `table` of the columns `keys` of those `rows` whose `text` names the person."""
+        names = ", ".join(keys)
+        connection.execute(f"create or replace temp table {table} as select {names} from {rows} limit 0")
+        key = ", ".join(f"'{name}': {name}" for name in keys)
+        held = self._matching.held(connection, rows, {text: "VARCHAR"}, f"{{{key}}}")
+        if told := [row for row, _, content in held if self.tells(content)]:
+            connection.register("told", pa.Table.from_pylist(told))
+            connection.execute(f"insert into {table} by name from told")
+            connection.unregister("told")
+
+    def ways_in_raw(self, feed: Feed) -> dict[str, Predicate]:
+        """Way, as PERSON_ROWS says it -> which rows of the feed's raw table are the person's by it."""
+        return self._ways(feed, identifier, "source_system")
 
     def ways_in_archive(self, source: Source, landed_types: dict[str, str]) -> dict[str, Predicate]:
-        """The parts of `in_archive`, by way as PERSON_ROWS says it."""
+        """The same of archived rows of the source, under the name `landing`; needs what `_collect_texts` creates.
+
+        `landed_types` has the columns of `landing` and their types.
+        """
+        if source.contract.person.nobody:
+            return {}
         ways = self._ways(
             source.contract, lambda name: landed_value(source, name, landed_types), literal(source.source_system)
         )
-        if source.contract.person.nobody:
-            return {}
         if "_unparsed" not in landed_types:
             return ways
-        told = self.in_text("coalesce(landing._record, to_json(landing)::varchar)")
         split = {
             way: Predicate(f"(landing._unparsed is null and {one.sql})", one.parameters) for way, one in ways.items()
         }
-        return split | {"text": Predicate(f"(landing._unparsed is not null and {told.sql})", told.parameters)}
+        return split | {"text": Predicate("((landing.batch_id, landing.row_number) in (from telling_texts))", {})}
 
     def _ways(self, feed: Feed, value: Callable[[str], str], system: str) -> dict[str, Predicate]:
         belonging, customer, values = feed.person, customer_column(feed), self.person.values
@@ -187,20 +179,18 @@ def find_holdings(
         in_raw = {key: _key(feed, key, identifier, "source_system") for key in keys}
         raw = identifier("raw", feed.name)
         found = [_collect(warehouse, feed, f"from {raw}", holdings.ways_in_raw(feed), in_raw, True)]
-        told = holdings.in_text("record")
-        warehouse.execute(
-            "create or replace temp table held_texts as select batch_id, row_number from quarantine.rows "
-            f"where feed = $feed and {told.sql}",
-            {"feed": feed.name, **told.parameters},
-        )
+        quarantined = f"(from quarantine.rows where feed = {literal(feed.name)})"
+        holdings.collect_telling(warehouse, "held_texts", quarantined, _PLACE, "record")
         known = _wholly_in_raw(warehouse, feed)
         warehouse.execute(
             "insert into person_rows select feed, batch_id, row_number, way, false from person_rows "
             "where feed = $feed and list_contains($known::varchar[], batch_id)",
             {"feed": feed.name, "known": sorted(known)},
         )
-        known |= _without_theirs(warehouse, settings, sources_file, feed, holdings)
-        for source, files in archived_by_source(settings, sources_file, feed, but=known):
+        batches = archived_batches(settings, sources_file, feed)
+        known |= _without_theirs(warehouse, settings, feed, holdings, batches)
+        unknown = {batch_id: source for batch_id, source in batches.items() if batch_id not in known}
+        for source, files in archived_by_source(settings, feed, unknown):
             found.append(_collect_archived(warehouse, source, files, holdings, keys))
         for key in keys:
             holdings.linked[feed.name, key] = frozenset().union(*(linked.get(key, ()) for linked in found))
@@ -223,11 +213,11 @@ def _wholly_in_raw(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> frozense
 def _without_theirs(
     warehouse: duckdb.DuckDBPyConnection,
     settings: Settings,
-    sources_file: SourcesFile,
     feed: Feed,
     holdings: Holdings,
+    batches: Mapping[str, Source],
 ) -> frozenset[str]:
-    """The batches of which raw and quarantine have every row as it came, duplicates aside, and none is the person's.
+    """Those `batches` of which raw and quarantine have every row as it came, duplicates aside, none of it theirs.
 
     Of the archive's rows only those in quarantine have to be looked at for that.
     """
@@ -260,38 +250,50 @@ def _without_theirs(
     )
     accounted = frozenset(batch_id for (batch_id,) in warehouse.execute("from accounted").fetchall())
     theirs: set[str] = set()
-    for source, files in archived_by_source(settings, sources_file, feed, only=accounted):
+    accounted_for = {batch_id: source for batch_id, source in batches.items() if batch_id in accounted}
+    for source, files in archived_by_source(settings, feed, accounted_for):
         archived, landed_types = _archived(warehouse, source, files)
-        told = holdings.in_archive(source, landed_types)
+        rows = f"(from ({archived.sql_query()}) semi join quarantined using (batch_id, row_number))"
+        _collect_texts(warehouse, holdings, rows, landed_types)
+        told = _any(holdings.ways_in_archive(source, landed_types).values())
         theirs.update(
             batch_id
             for (batch_id,) in warehouse.execute(
                 # Materialized, because the costly condition would be asked of all rows first.
-                f"with held as materialized (from ({archived.sql_query()}) semi join quarantined "
-                f"using (batch_id, row_number)) select distinct batch_id from held as landing where {told.sql}",
+                f"with held as materialized (from {rows}) "
+                f"select distinct batch_id from held as landing where {told.sql}",
                 told.parameters,
             ).fetchall()
         )
     return accounted - theirs
 
 
-def archived_by_source(
-    settings: Settings,
-    sources_file: SourcesFile,
-    feed: Feed,
-    but: Collection[str] = (),
-    only: Collection[str] | None = None,
-) -> Iterator[tuple[Source, list[str]]]:
-    """The archived Parquet files of a feed with the source by whose entry they are read, those of a schema together.
+def _collect_texts(
+    warehouse: duckdb.DuckDBPyConnection, holdings: Holdings, rows: str, landed_types: dict[str, str]
+) -> None:
+    """Create `telling_texts` of those archived `rows` that could not be split, and whose text names the person."""
+    if "_unparsed" in landed_types:
+        unparsed = f"(from {rows} as landing where _unparsed is not null)"
+        text = "coalesce(landing._record, to_json(landing)::varchar)"
+        holdings.collect_telling(warehouse, "telling_texts", f"{unparsed} as landing", _PLACE, text)
 
-    The batches in `but` are left out; where `only` is given, so are all that are not in it.
-    """
+
+def archived_batches(settings: Settings, sources_file: SourcesFile, feed: Feed) -> dict[str, Source]:
+    """The feed's archived batches, with the source by whose entry each is read; none that the file has no entry for."""
+    sources = {
+        manifest.batch_id: source_of(sources_file, manifest.feed, manifest.source_system, Path(manifest.file))
+        for manifest in read_manifests(settings, feed.name)
+    }
+    return {batch_id: source for batch_id, source in sources.items() if source}
+
+
+def archived_by_source(
+    settings: Settings, feed: Feed, batches: Mapping[str, Source]
+) -> Iterator[tuple[Source, list[str]]]:
+    """The Parquet files of archived `batches` with the source that each is read by, those of a schema together."""
     alike: dict[tuple[int, str], tuple[Source, list[str]]] = {}
-    for manifest in read_manifests(settings, feed.name):
-        source = source_of(sources_file, manifest.feed, manifest.source_system, Path(manifest.file))
-        if source is None or manifest.batch_id in but or (only is not None and manifest.batch_id not in only):
-            continue
-        for file in archived_files(settings, feed.name, [manifest.batch_id]):
+    for batch_id, source in batches.items():
+        for file in archived_files(settings, feed.name, [batch_id]):
             schema = "" if source.format in ("csv", "fixed_width") else parquet_schema(Path(file))
             # By identity: sources hold dictionaries and cannot be hashed.
             alike.setdefault((id(source), schema), (source, []))[1].append(file)
@@ -328,6 +330,7 @@ def _collect_archived(
         return landed_value(source, name, landed_types)
 
     system = literal(source.source_system)
+    _collect_texts(warehouse, holdings, f"({archived.sql_query()})", landed_types)
     ways = holdings.ways_in_archive(source, landed_types)
     customer = customer_column(feed)
     names_nobody = f"{value(customer)} is null" if customer else "true"

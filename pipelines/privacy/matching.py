@@ -1,7 +1,7 @@
-"""Whether texts and bytes hold a personal value: loosely in DuckDB and Arrow first, and what may hold one exactly.
+"""Whether texts and bytes hold a personal value: loosely and all at once first, and what may hold one exactly.
 
-One expression of all exact spellings of 20 persons is beyond what RE2 keeps in memory, and a hundred times slower. So
-texts are squeezed first, which leaves one plain string of each value, or a few, to look for.
+Exact spellings are expressions, of which a machine tries a thousand one by one. So texts are squeezed first, which
+leaves one plain string of each value, or a few, to look for (`plain_strings.py`).
 """
 
 import mmap
@@ -10,30 +10,34 @@ import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache, reduce
+from functools import lru_cache
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.connections import literal
-from pipelines.privacy.spellings import loose, loose_values, patterns, phone_digits, squeezed, together, unsqueezed
+from pipelines.privacy.plain_strings import PlainStrings
+from pipelines.privacy.spellings import END, loose_values, patterns, phone_digits, squeezed, unsqueezed
 
 _FEW = 50
-"""Values up to which one expression finds them in text as it is written, which need not be squeezed then."""
+"""Strings up to which one expression finds them in text as it is written."""
 
-_HASH = "[0-9a-f]{32}"
 _OTHER_LETTERS = "[^\\x01-\\x7e가-힣]"
+_CODE_OF_CHARACTER = r"\\u[0-9a-f]{4}"
+_HASH = re.compile("[0-9a-f]{32}")
 _NUMBER = re.compile("U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|DECIMAL\\([0-9]+,[0-9]+\\)")
 _NEVER_HOLD = ("BOOLEAN", "FLOAT", "DOUBLE", "TIMESTAMP", "TIME", "INTERVAL")
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_CODE_OF_CHARACTER = r"\\u[0-9a-f]{4}"
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
-_WINDOW_BYTES = 1 << 20
+_BEGINS_ESCAPED = b"\\u"
+_WINDOW_BYTES = 1 << 22
 _LONGEST_BYTES = 1024
 _WINDOW_CHARACTERS = 1 << 13
 _LONGEST = 512
+
+Value = tuple[str, str]
+"""A kind, as `Person.values` has it, and a value of it."""
 
 
 def can_hold(data_type: str) -> bool:
@@ -42,158 +46,154 @@ def can_hold(data_type: str) -> bool:
 
 
 class Matching:
-    """The values that are searched for. None of its results shows one."""
+    """The values that are searched for. Of its results only `values` and `held` show one."""
 
     def __init__(self, values: Mapping[str, Iterable[str]]) -> None:
-        known = {kind: list(some) for kind, some in values.items()}
-        expressions = patterns(known)
-        self._compiled = {kind: re.compile(expression) for kind, expression in expressions.items()}
-        searched = {kind: known[kind] for kind in expressions}
-        strings = loose_values(searched)
-        self._strings = list(together(map(re.escape, strings)))
-        # Of many values no expression is quick enough: Arrow looks through the squeezed text of every row.
+        # Squeezed string -> the values that leave it, with the expression of their spellings.
+        told: dict[bytes, list[tuple[Value, str]]] = {}
+        written: dict[bytes, set[str]] = {}
+        self._hashes: dict[str, frozenset[Value]] = {}
+        numbers: set[str] = set()
+        dates: set[str] = set()
+        for kind, value in ((kind, value) for kind, some in values.items() for value in some):
+            expression = patterns({kind: [value]}).get(kind)
+            if expression is None:
+                continue
+            strings = loose_values({kind: [value]})
+            for string in strings:
+                told.setdefault(string.encode(), []).append(((kind, value), expression))
+            for content in _long_bytes(value):
+                written.setdefault(content, set()).add(kind)
+            if _HASH.fullmatch(value):
+                self._hashes[value] = self._hashes.get(value, frozenset()) | {(kind, value)}
+            if kind == "birth_date" and _DATE.fullmatch(value):
+                dates.add(value)
+            numbers.update(phone_digits([value]) if kind == "phone" else strings)
+        # As JSON writes what is not ASCII, nothing is known of a text before it is read.
+        self._loose = PlainStrings([*told, _BEGINS_ESCAPED] if told else [])
+        self._told = list(told.values())
         self._within = None
-        if len(strings) <= _FEW:
-            self._within = f"(?is).*?(?:{unsqueezed(strings)}|{_OTHER_LETTERS}|{_CODE_OF_CHARACTER}).*"
-        self._kinds_of_hashes = {
-            value: frozenset(kind for kind, others in searched.items() if value in others)
-            for some in searched.values()
-            for value in some
-            if re.fullmatch(_HASH, value)
-        }
-        digits = {value for kind, some in searched.items() if kind != "phone" for value in loose_values({kind: some})}
-        digits |= set(phone_digits(searched.get("phone", ())))
-        self._numbers = sorted(value for value in digits if re.fullmatch("[1-9][0-9]*", value))
-        self._dates = sorted(value for value in searched.get("birth_date", ()) if _DATE.fullmatch(value))
-        self._bytes = {
-            kind: [value.encode(codec) for value in some for codec in ("utf-8", "cp949") if _has(value, codec)]
-            for kind, some in searched.items()
-        }
-        self.kinds = lru_cache(maxsize=100_000)(self._kinds)
+        if len(told) <= _FEW:
+            within = unsqueezed(string.decode() for string in told)
+            self._within = f"(?is).*?(?:{within}|{_OTHER_LETTERS}|{_CODE_OF_CHARACTER}).*"
+        self._bytes = PlainStrings(written)
+        self._kinds_of_bytes = list(written.values())
+        self._numbers = ", ".join(sorted(value for value in numbers if re.fullmatch("[1-9][0-9]*", value)))
+        self._dates = ", ".join(map(literal, sorted(dates)))
+        self.values = lru_cache(maxsize=100_000)(self._values)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is searched for."""
-        return not self._compiled
+        return not self._told
 
     def held(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        rows: str,
-        columns: list[str],
-        texts: Mapping[str, str],
-    ) -> Iterator[tuple[Any, ...]]:
-        """The SQL expressions `columns` of those `rows` of which one of `texts` may hold a value.
+        self, connection: duckdb.DuckDBPyConnection, rows: str, texts: Mapping[str, str], of: str = "null"
+    ) -> Iterator[tuple[Any, int, str]]:
+        """All of the `texts` of `rows` that may hold a value: the row's `of`, the text's place among `texts`, and it.
 
-        `texts` maps expressions to their types in DuckDB, which are such as can hold one.
+        `of` and `texts` are SQL expressions; `texts` maps them to their types in DuckDB, which are such as can hold a
+        value.
         """
         may_hold = {
-            text: condition for text, data_type in texts.items() if (condition := self._may_hold(text, data_type))
+            place: condition for place, item in enumerate(texts.items()) if (condition := self._may_hold(*item))
         }
         if not may_hold:
             return
         if self._within:
             # As a variable it is a constant, which DuckDB compiles once; a parameter it would compile again and again.
             connection.execute("set variable within = $within", {"within": self._within})
-        chosen = ", ".join(f"{column} as column_{number}" for number, column in enumerate(columns))
-        # What no value has in it keeps the texts apart.
-        held = ", ".join(f"case when {condition} then {text}::varchar end" for text, condition in may_hold.items())
-        # DuckDB would squeeze a text once for each expression.
+        expressions = list(texts)
+        columns = ", ".join(
+            f"case when {condition} then {expressions[place]}::varchar else '' end || chr({ord(END)}) as text_{place}"
+            for place, condition in may_hold.items()
+        )
         batches = connection.execute(
-            f"select {loose(f'concat_ws(chr(1), {held})')} as squeezed, {chosen} from {rows} "
-            f"where {' or '.join(may_hold.values())}"
+            f"select {of} as row_of, {columns} from {rows} where {' or '.join(may_hold.values())}"
         ).fetch_record_batch(100_000)
-        expressions = [_CODE_OF_CHARACTER, *self._strings]
-        # DuckDB makes the next rows while Arrow looks through those it has made.
+        places = list(may_hold)
+        # DuckDB makes the next rows while those that it has made are looked through.
         with ThreadPoolExecutor(1) as pool:
-            looked_through: deque[Future[pa.RecordBatch]] = deque()
+            waiting: deque[Future[list[tuple[Any, int, str]]]] = deque()
             for batch in batches:
-                looked_through.append(pool.submit(_held_rows, batch, expressions))
-                if len(looked_through) > 1:
-                    yield from _without_squeezed(looked_through.popleft().result())
-            for rest in looked_through:
-                yield from _without_squeezed(rest.result())
+                waiting.append(pool.submit(self._held, batch, places))
+                if len(waiting) > 1:
+                    yield from waiting.popleft().result()
+            for rest in waiting:
+                yield from rest.result()
 
     def _may_hold(self, text: str, data_type: str) -> str | None:
         """The condition under which an expression of the type may hold a value; None where it never does.
 
-        Full matches alone: DuckDB works those out once for each entry of a column's dictionary, searches for each row.
+        A full match, which DuckDB works out once for each entry of a column's dictionary, a search for each row. Of
+        many values no expression is quick enough.
         """
         if _NUMBER.fullmatch(data_type):
-            return f"floor(abs({text}::double)) in ({', '.join(self._numbers)})" if self._numbers else None
+            return f"floor(abs({text}::double)) in ({self._numbers})" if self._numbers else None
         if data_type == "DATE":
-            return f"{text} in ({', '.join(map(literal, self._dates))})" if self._dates else None
-        if self._within:
-            return f"regexp_full_match({text}::varchar, getvariable('within'))"
-        # The text of a hash is somebody's whole or nobody's, and most of a row's bytes.
-        hashes = ", ".join(map(literal, self._kinds_of_hashes)) or "null"
-        return f"(not regexp_full_match({text}::varchar, '{_HASH}') or {text}::varchar in ({hashes}))"
+            return f"{text} in ({self._dates})" if self._dates else None
+        return f"regexp_full_match({text}::varchar, getvariable('within'))" if self._within else f"{text} is not null"
 
-    def held_texts(self, memory: duckdb.DuckDBPyConnection, texts: list[str]) -> list[int]:
+    def _held(self, batch: pa.RecordBatch, places: list[int]) -> list[tuple[Any, int, str]]:
+        held: list[tuple[Any, int, str]] = []
+        for place, texts in zip(places, batch.columns[1:], strict=True):
+            rows = pa.array(self._loose.rows(texts))
+            held += (
+                (row_of, place, text.removesuffix(END))
+                for row_of, text in zip(
+                    batch.column(0).take(rows).to_pylist(), texts.take(rows).to_pylist(), strict=True
+                )
+            )
+        return held
+
+    def held_texts(self, texts: list[str]) -> list[int]:
         """The places in `texts` of those that may hold a value, in order."""
-        memory.register("read", pa.table({"place": pa.array(range(len(texts))), "text": pa.array(texts, pa.string())}))
-        return sorted(place for (place,) in self.held(memory, "read", ["place"], {"text": "VARCHAR"}))
+        ended = pa.array([text + END for text in texts], pa.large_string())
+        return self._loose.rows(ended).tolist()
 
-    def _kinds(self, text: str) -> frozenset[str]:
-        if re.fullmatch(_HASH, text):
+    def kinds(self, text: str) -> frozenset[str]:
+        """The kinds of the values that `text` holds."""
+        return frozenset(kind for kind, _ in self.values(text))
+
+    def _values(self, text: str) -> frozenset[Value]:
+        """The values that `text` holds in one of their spellings."""
+        if _HASH.fullmatch(text):
             # Digits between letters of a hash are no number.
-            return self._kinds_of_hashes.get(text, frozenset())
+            return self._hashes.get(text, frozenset())
         text = unicodedata.normalize("NFC", _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text))
-        places = self._windows(text)
-        return frozenset(
-            kind
-            for kind, expression in self._compiled.items()
-            if any(_is_found(expression, text, start, end) for start, end in places)
-        )
+        found: set[Value] = set()
+        # A line of a megabyte takes a second as a whole.
+        for start in range(0, len(text), _WINDOW_CHARACTERS):
+            end = min(start + _WINDOW_CHARACTERS + _LONGEST, len(text))
+            loosely = self._loose.found(squeezed(text[start:end]).encode("utf-8", "replace"))
+            for place in {place for place, *_ in loosely if place < len(self._told)}:
+                found.update(
+                    value
+                    for value, expression in self._told[place]
+                    if value not in found and _is_found(_compiled(expression), text, start, end)
+                )
+        return frozenset(found)
 
-    def _windows(self, text: str) -> list[tuple[int, int]]:
-        """The parts of `text`, from and to, that may hold a value: a line of a megabyte takes seconds as a whole."""
-        if len(text) <= _WINDOW_CHARACTERS or not self._strings:
-            return [(0, len(text))]
-        ends = [
-            (start, min(start + _WINDOW_CHARACTERS + _LONGEST, len(text)))
-            for start in range(0, len(text), _WINDOW_CHARACTERS)
-        ]
-        # What is half of a character is none that Arrow takes.
-        read = [squeezed(text[start:end]).encode("utf-8", "replace").decode() for start, end in ends]
-        may_hold = _matches(pa.array(read, pa.string()), self._strings)
-        return [place for place, one in zip(ends, may_hold.to_pylist(), strict=True) if one]
+    def kinds_in_bytes(self, content: mmap.mmap, but: set[str], threads: int) -> frozenset[str]:
+        """The kinds, but those in `but`, of which a value lies in `content` as it is; looked for by `threads`."""
 
-    def kinds_in_bytes(self, content: mmap.mmap, but: set[str], threads: int) -> Iterator[str]:
-        """The kinds, those in `but` left out, of which a value lies in `content` as it is; looked for by `threads`."""
-        searched = {kind: some for kind, some in self._bytes.items() if kind not in but and some}
-        wanted = [one for some in searched.values() for one in some]
-        expressions = list(together("".join(f"\\x{byte:02x}" for byte in one) for one in wanted))
-
-        def present(start: int) -> list[bytes]:
+        def in_window(start: int) -> set[str]:
             window = content[start : start + _WINDOW_BYTES + _LONGEST_BYTES]
-            piece = pa.array([window], pa.binary())
-            if any(pc.match_substring_regex(piece, expression)[0].as_py() for expression in expressions):
-                return [one for one in wanted if one in window]
-            return []
+            return {
+                kind
+                for place, begin, end in self._bytes.found(window)
+                if _is_whole(content, start + begin, start + end)
+                for kind in self._kinds_of_bytes[place]
+            }
 
-        if not expressions:
-            return
         with ThreadPoolExecutor(threads) as pool:
-            found = {one for some in pool.map(present, range(0, len(content), _WINDOW_BYTES)) for one in some}
-        for kind, some in searched.items():
-            if any(one in found and _is_in(content, one) for one in some):
-                yield kind
+            found = frozenset().union(*pool.map(in_window, range(0, len(content), _WINDOW_BYTES)))
+        return found - but
 
 
-def _matches(texts: pa.Array, expressions: Iterable[str]) -> pa.Array:
-    """Which of `texts` one of `expressions` is found in."""
-    return reduce(pc.or_, (pc.match_substring_regex(texts, one) for one in expressions))
-
-
-def _held_rows(batch: pa.RecordBatch, expressions: list[str]) -> pa.RecordBatch:
-    """The rows whose first column, which is squeezed, one of the expressions is found in."""
-    return batch.filter(_matches(batch.column(0), expressions))
-
-
-def _without_squeezed(rows: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
-    """The values of all but the first column, row by row."""
-    return zip(*(rows.column(number).to_pylist() for number in range(1, rows.num_columns)), strict=True)
+@lru_cache(maxsize=10_000)
+def _compiled(expression: str) -> re.Pattern[str]:
+    return re.compile(expression)
 
 
 def _is_found(expression: re.Pattern[str], text: str, start: int, end: int) -> bool:
@@ -201,24 +201,23 @@ def _is_found(expression: re.Pattern[str], text: str, start: int, end: int) -> b
     return any(found.end() < end or end == len(text) for found in expression.finditer(text, start, end))
 
 
-def _has(value: str, codec: str) -> bool:
-    """Whether the bytes of `value` in `codec` are long enough to say something."""
-    try:
-        return len(value.encode(codec)) > 5
-    except UnicodeEncodeError:
-        return False
+def _long_bytes(value: str) -> set[bytes]:
+    """`value` in each codec in which it is long enough to say something."""
+    found = set()
+    for codec in ("utf-8", "cp949"):
+        try:
+            content = value.encode(codec)
+        except UnicodeEncodeError:
+            continue
+        if len(content) > 5:
+            found.add(content)
+    return found
 
 
-def _is_in(content: mmap.mmap, value: bytes) -> bool:
-    """Whether `content` holds the value and no longer word or number."""
-    place = content.find(value)
-    while place >= 0:
-        after = content[place + len(value) : place + len(value) + 1]
-        before = content[max(place - 1, 0) : place]
-        if not (_is_in_word(before, value[:1]) or _is_in_word(value[-1:], after)):
-            return True
-        place = content.find(value, place + 1)
-    return False
+def _is_whole(content: mmap.mmap, begin: int, end: int) -> bool:
+    """Whether what lies in `content` there is no part of a longer word or number."""
+    before, after = content[max(begin - 1, 0) : begin], content[end : end + 1]
+    return not (_is_in_word(before, content[begin : begin + 1]) or _is_in_word(content[end - 1 : end], after))
 
 
 def _is_in_word(one: bytes, other: bytes) -> bool:

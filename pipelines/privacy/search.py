@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import duckdb
 
@@ -132,7 +132,7 @@ class _Search:
         found = {hit.kind for hit in in_tables}
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             kinds = self.matching.kinds_in_bytes(content, found, self.settings.threads)
-            stray = [self._hit(path, "bytes", kind, 1) for kind in kinds]
+            stray = [self._hit(path, "bytes", kind, 1) for kind in sorted(kinds)]
         return in_tables + stray
 
     def _in_duckdb(self, path: Path) -> list[Hit]:
@@ -152,29 +152,28 @@ class _Search:
         return hits
 
     def _in_parquet(self, files: list[Path]) -> list[Hit]:
-        rows = self.memory.sql(
-            f"from read_parquet([{', '.join(literal(file) for file in files)}], "
-            "union_by_name = true, hive_partitioning = false, filename = '_path')"
+        rows = (
+            f"read_parquet([{', '.join(literal(file) for file in files)}], "
+            "union_by_name = true, hive_partitioning = false)"
         )
-        types = dict(zip(rows.columns, map(str, rows.types), strict=True))
-        del types["_path"]
-        counts = self._count(self.memory, f"({rows.sql_query()})", types, "_path")
-        return [self._hit(Path(path), name, kind, count) for (path, name, kind), count in counts.items()]
+        read = self.memory.sql(f"from {rows}")
+        types = dict(zip(read.columns, map(str, read.types), strict=True))
+        counts = self._count(self.memory, rows, types, "file_index")
+        return [self._hit(files[place], name, kind, count) for (place, name, kind), count in counts.items()]
 
     def _count(
-        self, connection: duckdb.DuckDBPyConnection, rows: str, types: dict[str, str], of: str = "''"
-    ) -> Counter[tuple[str, str, str]]:
+        self, connection: duckdb.DuckDBPyConnection, rows: str, types: dict[str, str], of: str = "null"
+    ) -> Counter[tuple[Any, str, str]]:
         """(file, column, kind) -> how many of `rows` hold a value of the kind; `of` is the expression of the file.
 
         `types` maps the columns to their types in DuckDB.
         """
-        counts: Counter[tuple[str, str, str]] = Counter()
+        counts: Counter[tuple[Any, str, str]] = Counter()
         names = [name for name, data_type in types.items() if can_hold(data_type)]
-        texts = {identifier(name): types[name] for name in names}
-        for file, *values in self.matching.held(connection, rows, [of, *(f"{text}::varchar" for text in texts)], texts):
-            for name, value in zip(names, values, strict=True):
-                for kind in self.matching.kinds(value) if value else ():
-                    counts[file, name, kind] += 1
+        for file, place, text in self.matching.held(
+            connection, rows, {identifier(name): types[name] for name in names}, of
+        ):
+            counts.update((file, names[place], kind) for kind in self.matching.kinds(text))
         return counts
 
     def _in_sqlite(self, path: Path) -> list[Hit]:
@@ -195,7 +194,7 @@ class _Search:
                         if isinstance(value, bytes)
                         for lines in _readings(_unpacked(value))
                     ]
-                    held = [read[place] for place in matching.held_texts(self.memory, [text for *_, text in read])]
+                    held = [read[place] for place in matching.held_texts([text for *_, text in read])]
                     in_rows = {
                         (name, number, kind) for name, number, text in held for kind in self.matching.kinds(text)
                     }
@@ -231,7 +230,7 @@ class _Search:
         if not self.waiting:
             return
         places = [(piece, place) for piece, (*_, lines) in enumerate(self.waiting) for place in range(len(lines))]
-        for number in self.matching.held_texts(self.memory, [line for *_, lines in self.waiting for line in lines]):
+        for number in self.matching.held_texts([line for *_, lines in self.waiting for line in lines]):
             piece, place = places[number]
             path, member, reading, before, lines = self.waiting[piece]
             for kind in self.matching.kinds(lines[place]):

@@ -302,6 +302,8 @@ def archived_deliveries(known: Known, sources_file: SourcesFile, loads: Iterable
 def source_of(sources_file: SourcesFile, feed: str, system: str, file: Path) -> Source | None:
     """The source a loaded file belongs to: the one whose pattern fits, else the system's first."""
     sources = [source for source in sources_file.of_feed(feed) if source.source_system == system]
+    if len(sources) == 1:
+        return sources[0]
     fitting = (source for source in sources if _fits(source, file, sources_file.folder))
     return next(fitting, sources[0] if sources else None)
 

@@ -1,0 +1,55 @@
+"""Looks for many plain strings at once, by an automaton of Aho and Corasick, in bytes and in columns of text.
+
+A thousand strings are found in one pass at hundreds of megabytes a second, a dozen of them by the processor's vector
+instructions at gigabytes. Both cores can look, because the library lets other threads of Python run.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
+
+from pipelines.privacy.spellings import END, squeezed_content
+
+
+class PlainStrings:
+    """The strings that are looked for, none of them empty; each is told by its place among them."""
+
+    def __init__(self, strings: Iterable[bytes]) -> None:
+        wanted = list(strings)
+        self._is_empty = not wanted
+        # The first to begin hides others within it, which is quicker where it is only asked whether there is any.
+        self._any = BytesAhoCorasick(wanted, MatchKind.LeftmostFirst, Implementation.DFA)
+        self._every = BytesAhoCorasick(wanted, MatchKind.Standard, Implementation.DFA)
+
+    def found(self, content: bytes) -> list[tuple[int, int, int]]:
+        """Every string in `content`, also within others: its place among the strings, where it begins and ends."""
+        if self._is_empty or not self._any.find_matches_as_indexes(content):
+            return []
+        return self._every.find_matches_as_indexes(content, overlapping=True)
+
+    def rows(self, texts: pa.Array) -> npt.NDArray[np.intp]:
+        """The places of those `texts`, each with END after it, that once squeezed have one of the strings in them."""
+        if self._is_empty or not len(texts):
+            return np.empty(0, np.intp)
+        content = squeezed_content(_content(texts))
+        if not (found := self._any.find_matches_as_indexes(content)):
+            return np.empty(0, np.intp)
+        ends = np.flatnonzero(np.frombuffer(content, np.uint8) == ord(END))
+        if len(ends) != len(texts):
+            # A text has what ends texts within it.
+            kept_apart = [text.removesuffix(END).replace(END, " ") + END for text in texts.to_pylist()]
+            return self.rows(pa.array(kept_apart, texts.type))
+        return np.unique(np.searchsorted(ends, [begin for _, begin, _ in found]))
+
+
+def _content(texts: pa.Array) -> bytes:
+    """The UTF-8 of all texts, one after the other."""
+    _, offsets, content = texts.buffers()
+    if content is None:
+        return b""
+    width = np.int64 if pa.types.is_large_string(texts.type) else np.int32
+    places = np.frombuffer(offsets, width)[texts.offset : texts.offset + len(texts) + 1]
+    return content[int(places[0]) : int(places[-1])].to_pybytes()
