@@ -29,6 +29,7 @@ from pipelines.ledger_writing import write_completeness
 from pipelines.manifest import read_manifests
 from pipelines.privacy.erasure_ledger import erasures
 from pipelines.privacy.pruning_ledger import pruned_since
+from pipelines.privacy.tombstones import check_key
 from pipelines.publish import audit_candidate, begin_candidate, candidate_file, close_candidate, version_file
 from pipelines.rebuild import load_archived
 from pipelines.settings import Settings
@@ -151,10 +152,12 @@ def _load(
     """Fill the warehouse of `aside` with what `edition` knew."""
     aside.home.mkdir(mode=0o700, parents=True)
     aside.archive.symlink_to(settings.archive, target_is_directory=True)
+    aside.erasure_key_file.symlink_to(settings.erasure_key_file)
     for feed in feeds():
         recover_archive(settings, feed)
     known = [manifest.as_known(edition.last_arrival) for manifest in read_manifests(settings)]
     with connected(settings, settings.warehouse) as warehouse:
+        check_key(warehouse, settings)
         export_state(warehouse, settings)
     with connected(aside, aside.warehouse) as warehouse:
         create_tables(warehouse)

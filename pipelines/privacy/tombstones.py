@@ -61,6 +61,12 @@ def require_key(settings: Settings, hashes_of_key: set[str]) -> tuple[bytes, byt
     return keys
 
 
+def check_key(warehouse: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Raise UsageError where persons were erased in this home, and it has not the key that their tombstones need."""
+    if is_there(warehouse) and (hashes := _hashes_of_key(warehouse, "state.tombstones")):
+        require_key(settings, hashes)
+
+
 def _hash_of_key(keys: tuple[bytes, bytes]) -> str:
     with duckdb.connect() as connection:
         connection.execute(_MACROS)

@@ -127,6 +127,30 @@ def test_others_golden_records_can_still_be_looked_up_before_the_next_run(built,
     assert shown.split("golden record")[1] == built.succeed("identity", "show", name).split("golden record")[1]
 
 
+def test_a_day_before_the_erasure_is_made_again_without_the_erased(erased, tmp_path):
+    home, _ = erased
+    said = home.succeed("run", "--as-of", "2999-12-31", "--out", str(tmp_path / "then.duckdb"))
+    assert "2 persons were erased since" in said
+    with duckdb.connect() as connection:
+        for file, name in ((tmp_path / "then.duckdb", "remade"), (home.published, "published")):
+            connection.execute(f"attach '{file}' as {name} (read_only)")
+        for table in ("fct_transaction", "fct_call", "dim_customer"):
+            of_both = [
+                f"select * exclude (customer_row_id) from {name}.core.{table}" for name in ("remade", "published")
+            ]
+            assert connection.execute(f"({of_both[0]}) except all ({of_both[1]})").fetchall() == [], table
+
+
+def test_without_the_erasure_key_no_day_is_made_again(erased, tmp_path):
+    home, _ = erased
+    key = home.folder / "erasure.key"
+    aside = key.rename(tmp_path / "key")
+    done = home.crmdw("run", "--as-of", "2999-12-31", "--out", str(tmp_path / "then.duckdb"))
+    aside.rename(key)
+    assert done.returncode == 2
+    assert str(key) in done.stderr.replace("\n", "")
+
+
 def test_the_list_of_erasures_names_nobody(erased, customers):
     text = erased[0].succeed("erase", "list")
     assert "requests of May" in text and "officer" in text
