@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -78,7 +79,7 @@ def erase(  # noqa: PLR0913 (each is an option of the command)
             show("search", "searching the home for the persons' values")
             skip = [settings.separated, settings.scratch, *(settings.home / name for name in _UNTOUCHED)]
             clean: Clean = {}
-            before = search(settings, settings.home, planned.values, skip, clean)
+            before = search(settings, settings.home, planned.values, skip, clean, partial(show, "search"))
         _show_plan(planned)
         if not before:
             raise WarehouseError(
@@ -94,7 +95,7 @@ def erase(  # noqa: PLR0913 (each is an option of the command)
             _publish(command, sources_file, planned.person)
         with ProgressDisplay(errors) as show, _Watch(seconds, "search after"):
             show("search", "searching the home again")
-            after = search(settings, settings.home, planned.values, skip, clean)
+            after = search(settings, settings.home, planned.values, skip, clean, partial(show, "search"))
         _show_proof(before, after)
         _show_seconds(planned.persons, seconds)
         if after:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -86,7 +87,7 @@ def plan(settings: Settings, sources_file: SourcesFile, customers: Sequence[str]
         shared = shared_values(warehouse, person)
         # A telephone that others have too tells nobody.
         told = replace(person, values=person.values | {"phone": person.values["phone"] - shared["phone"]})
-        holdings = find_holdings(warehouse, settings, sources_file, told, shared["name"])
+        holdings = find_holdings(warehouse, settings, sources_file, told, shared["name"], partial(progress, "find"))
         rows = settings.scratch / "erasing_rows.parquet"
         shares = _keep_rows(warehouse, rows)
         files = _files(warehouse)

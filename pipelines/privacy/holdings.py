@@ -29,8 +29,8 @@ from pipelines.sources.mapping import landed_value
 from pipelines.sources.parquet_landing import parquet_schema
 
 PERSON_ROWS = "person_rows (feed varchar, batch_id varchar, row_number bigint, way varchar, is_raw boolean)"
-"""What `collect_rows` creates. `way` is by what the row belongs to the person: customer, phone, named, text, or the key
-through which it refers to another row of theirs. `is_raw` says whether it is in raw as well as in the archive."""
+"""What `find_holdings` creates. `way` is by what the row belongs to the person: customer, phone, named, text, or the
+key through which it refers to another row of theirs. `is_raw` says whether it is in raw as well as in the archive."""
 
 _PLACE = ("batch_id", "row_number")
 # By one of these a text tells whom it is about.
@@ -62,7 +62,7 @@ class Holdings:
         values = self.person.values
         told = {kind: values.get(kind, frozenset()) for kind in (*_TELLING, "name", "birth_date")}
         keys = {record.customer_key for record in self.person.records if record.customer_key}
-        return Matching(told | {"customer_key": keys})
+        return Matching(told | {"customer_key": keys, "own_name": self.own_names})
 
     def tells(self, text: str) -> bool:
         """Whether a text, such as a record in quarantine, names the person.
@@ -73,8 +73,9 @@ class Holdings:
         found = self._matching.values(text)
         kinds = {kind for kind, _ in found}
         return (
-            not kinds.isdisjoint(_TELLING)
+            not kinds.isdisjoint({*_TELLING, "own_name"})
             or kinds >= {"name", "birth_date"}
+            # As it is, one of two letters tells too; in other spellings it is a name like any.
             or any(kind == "name" and value in self.own_names for kind, value in found)
         )
 
@@ -161,18 +162,23 @@ def find_holdings(
     sources_file: SourcesFile,
     person: Person,
     shared_names: frozenset[str],
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Holdings:
     """What tells the person's rows, after all of raw, quarantine and archive were looked through once.
 
     `shared_names` are those of the person's that others have too (`person.shared_values`). Creates the temporary table
     PERSON_ROWS in `warehouse` with every row that belongs to the person, retracted and superseded deliveries included.
-    Of an archived batch whose entry the sources file no longer has, nothing is read.
+    Of an archived batch whose entry the sources file no longer has, nothing is read. `progress` hears of each feed.
     """
-    holdings = Holdings(person, person.values.get("name", frozenset()) - shared_names)
+    # Who else has a name may write it without the person's blanks.
+    shared = {folded_value(name) for name in shared_names}
+    own_names = frozenset(name for name in person.values.get("name", ()) if folded_value(name) not in shared)
+    holdings = Holdings(person, own_names)
     warehouse.execute(f"create or replace temp table {PERSON_ROWS}")
     for feed in _in_order():
         if feed.person.nobody:
             continue
+        progress(f"looking for what {feed.name} has of them")
         keys = {
             key for other in feeds().values() for key, target in other.person.through.items() if target == feed.name
         }

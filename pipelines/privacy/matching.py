@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.connections import literal
-from pipelines.privacy.plain_strings import PlainStrings
+from pipelines.privacy.plain_strings import ESCAPE, PlainStrings
 from pipelines.privacy.spellings import END, loose_values, patterns, phone_digits, squeezed, unsqueezed
 
 _FEW = 50
@@ -30,7 +30,7 @@ _NUMBER = re.compile("U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|DECIMAL\\([0-9]+,[0
 _NEVER_HOLD = ("BOOLEAN", "FLOAT", "DOUBLE", "TIMESTAMP", "TIME", "INTERVAL")
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
-_BEGINS_ESCAPED = b"\\u"
+_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 _WINDOW_BYTES = 1 << 22
 _LONGEST_BYTES = 1024
 _WINDOW_CHARACTERS = 1 << 13
@@ -69,8 +69,7 @@ class Matching:
             if kind == "birth_date" and _DATE.fullmatch(value):
                 dates.add(value)
             numbers.update(phone_digits([value]) if kind == "phone" else strings)
-        # As JSON writes what is not ASCII, nothing is known of a text before it is read.
-        self._loose = PlainStrings([*told, _BEGINS_ESCAPED] if told else [])
+        self._loose = PlainStrings([*told, ESCAPE] if told else [])
         self._told = list(told.values())
         self._within = None
         if len(told) <= _FEW:
@@ -98,7 +97,7 @@ class Matching:
         may_hold = {
             place: condition for place, item in enumerate(texts.items()) if (condition := self._may_hold(*item))
         }
-        if not may_hold:
+        if self.is_empty or not may_hold:
             return
         if self._within:
             # As a variable it is a constant, which DuckDB compiles once; a parameter it would compile again and again.
@@ -160,7 +159,10 @@ class Matching:
         if _HASH.fullmatch(text):
             # Digits between letters of a hash are no number.
             return self._hashes.get(text, frozenset())
-        text = unicodedata.normalize("NFC", _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text))
+        text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+        if _HALF_A_CHARACTER.search(text):
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        text = unicodedata.normalize("NFC", text)
         found: set[Value] = set()
         # A line of a megabyte takes a second as a whole.
         for start in range(0, len(text), _WINDOW_CHARACTERS):

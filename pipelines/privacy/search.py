@@ -8,11 +8,12 @@ have, such as a common name or a date of birth, is found wherever any of them is
 
 import gzip
 import mmap
+import re
 import sqlite3
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from io import BytesIO
@@ -27,6 +28,8 @@ from pipelines.settings import Settings
 from pipelines.sources.parquet_landing import parquet_schema
 
 _CHUNK_BYTES = 16 << 20
+# The virtual column of a Parquet file's place among those that are read; a column of this name hides it.
+_PLACE_OF_FILE = "file_index"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 Values = Mapping[str, Iterable[str]]
@@ -52,23 +55,36 @@ Clean = dict[Path, tuple[int, int, int]]
 
 
 def search(
-    settings: Settings, folder: Path, values: Values, skip: Iterable[Path] = (), clean: Clean | None = None
+    settings: Settings,
+    folder: Path,
+    values: Values,
+    skip: Iterable[Path] = (),
+    clean: Clean | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> list[Hit]:
-    """The hits in all files under `folder` but those in the folders `skip`, in order.
+    """The hits in all files under `folder` but those in the folders `skip`, in order; `progress` hears what is read.
 
     A file that is as `clean` has it is not read again; those, databases apart, in which this search finds nothing are
     added to it, so it is good for the same values alone. Raises LockedError where another process writes to a database.
     This process may have none of them open.
     """
     with connected(settings, None) as memory:
-        return _Search(settings, folder, values, memory).in_folder(frozenset(skip), {} if clean is None else clean)
+        found = _Search(settings, folder, values, memory, progress)
+        return found.in_folder(frozenset(skip), {} if clean is None else clean)
 
 
 class _Search:
     """One search; it holds the values, which none of its results shows. What lies in files is read by `memory`."""
 
-    def __init__(self, settings: Settings, folder: Path, values: Values, memory: duckdb.DuckDBPyConnection) -> None:
-        self.settings, self.folder, self.memory = settings, folder, memory
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        values: Values,
+        memory: duckdb.DuckDBPyConnection,
+        progress: Callable[[str], None],
+    ) -> None:
+        self.settings, self.folder, self.memory, self.progress = settings, folder, memory, progress
         self.matching = Matching(values)
 
         # Path, member, reading, lines before, lines.
@@ -101,6 +117,7 @@ class _Search:
             with path.open("rb") as file:
                 head = file.read(16)
             if head[8:12] == b"DUCK":
+                self.progress(f"searching {path.relative_to(self.folder)}")
                 hits += self._in_database(path, self._in_duckdb(path))
             elif head == b"SQLite format 3\0":
                 hits += self._in_database(path, self._in_sqlite(path))
@@ -111,7 +128,8 @@ class _Search:
                 read[path] = as_it_is
                 with path.open("rb") as file:
                     self._read_file(path, file, head)
-        for files in parquet.values():
+        for number, files in enumerate(parquet.values(), start=1):
+            self.progress(f"searching Parquet files, kind {number} of {len(parquet)}")
             hits += self._in_parquet(files)
         hits += self._in_lines()
         hits += [
@@ -152,13 +170,15 @@ class _Search:
         return hits
 
     def _in_parquet(self, files: list[Path]) -> list[Hit]:
-        rows = (
-            f"read_parquet([{', '.join(literal(file) for file in files)}], "
-            "union_by_name = true, hive_partitioning = false)"
-        )
+        # DuckDB looks for files of a name with a bracket, a star or a question mark in it.
+        names = ", ".join(literal(re.sub(r"([*?\[])", r"[\1]", str(file))) for file in files)
+        rows = f"read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
         read = self.memory.sql(f"from {rows}")
         types = dict(zip(read.columns, map(str, read.types), strict=True))
-        counts = self._count(self.memory, rows, types, "file_index")
+        is_named_so = _PLACE_OF_FILE in (name.lower() for name in types)
+        if is_named_so and len(files) > 1:
+            return [hit for file in files for hit in self._in_parquet([file])]
+        counts = self._count(self.memory, rows, types, "0" if is_named_so else _PLACE_OF_FILE)
         return [self._hit(files[place], name, kind, count) for (place, name, kind), count in counts.items()]
 
     def _count(

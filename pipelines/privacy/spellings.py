@@ -1,6 +1,6 @@
 """Personal values in all the spellings that people and systems give them, as regular expressions.
 
-What is written here is read alike by Python and by DuckDB (RE2). They are meant for text in NFC.
+They are meant for text in NFC. What `unsqueezed` and `folded` make is read by DuckDB (RE2), all else by Python.
 """
 
 import re
@@ -14,23 +14,26 @@ SHORTEST_KEY = 5
 """In characters: a shorter key is found in any text, as an amount or a part of a date."""
 
 END = "\x02"
-"""What no value has in it: it ends each of many texts that are squeezed, or looked through, as one."""
+"""What ends each of many texts that are looked through as one; within a text or a value it counts for nothing."""
 
 _HALF_WIDTH = "0123456789"
 _FULL_WIDTH = "".join(chr(0xFF10 + digit) for digit in range(10))
 _FULL_WIDTH_DIGITS = re.compile(f"[{_FULL_WIDTH}]")
 _BETWEEN_DIGITS = "[-.() \u00a0\u2010-\u2015\u2212\u3000\uff0d]{0,3}"
-_AFTER_YEAR, _AFTER_MONTH = (f"(?:[-./ ]{{0,2}}|{word} ?)" for word in "년월")
+_AFTER_YEAR, _AFTER_MONTH = (f"(?:[-./ ]{{0,2}}| ?{word} ?)" for word in "년월")
 _LATIN = "0-9A-Za-z"
 # Of what is dropped, what is ASCII, within brackets of an expression.
 _DROPPED_PLAIN = r"-.()/ \t-\r\x1c-\x1f"
-_DROPPED = "-.()/ \t\n\r\f\v\x1c\x1d\x1e\x1f\x85\u00a0\u1680\u2028\u2029\u202f\u205f\u2212\u3000\uff0d" + "".join(
-    map(chr, (*range(0x2000, 0x200B), *range(0x2010, 0x2016)))
+_DROPPED = (
+    f"\0{END}-.()/ "
+    + "\t\n\r\f\v\x1c\x1d\x1e\x1f\x85\u00a0\u1680\u2028\u2029\u202f\u205f\u2212\u3000\uff0d"
+    + "".join(map(chr, (*range(0x2000, 0x200B), *range(0x2010, 0x2016))))
 )
+_LETTERS_I = {0x130: "i", 0x131: "i"}
 _SQUEEZED_OUT = re.compile(f"[{re.escape(_DROPPED)}]+")
 # The same of UTF-8. Of a Hangul syllable's first bytes two begin nothing else, and two other letters as well.
 _LOWER_CASE = bytes(range(256)).lower()
-_DROPPED_BYTES = bytes(ord(one) for one in _DROPPED if one.isascii()) + b"\0"
+_DROPPED_BYTES = bytes(ord(one) for one in _DROPPED if one.isascii() and one != END)
 _MAY_BEGIN_OTHERS = bytes(octet >= 0xC0 and octet not in (0xEB, 0xEC) for octet in range(256))
 
 
@@ -106,7 +109,7 @@ def unsqueezed(values: Iterable[str]) -> str:
 
     Of text in ASCII and Hangul alone.
     """
-    between = f"[\\x00{_DROPPED_PLAIN}]*"
+    between = f"[{_DROPPED_PLAIN}\\x00{END}]*"
     return "|".join(sorted(between.join(map(re.escape, value)) for value in values))
 
 
@@ -116,11 +119,12 @@ def squeezed(text: str) -> str:
     if not text.isascii():
         # str.translate takes twice as long as all the rest, so it has what it is for alone.
         text = _FULL_WIDTH_DIGITS.sub(lambda found: _HALF_WIDTH[ord(found[0]) - 0xFF10], text)
-    return text.lower()
+    # Of what a letter is folded to, a dotted and a dotless i are all that expressions take for another letter.
+    return text.translate(_LETTERS_I).casefold()
 
 
 def squeezed_content(content: bytes) -> bytes:
-    """The texts in `content`, UTF-8 and each ended by END, `squeezed`; null characters, which stand for blanks, go too.
+    """The texts in `content`, UTF-8 and each ended by END, `squeezed`.
 
     Text of ASCII and Hangul syllables, which is most, takes two nanoseconds a byte.
     """

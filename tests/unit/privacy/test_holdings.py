@@ -1,6 +1,7 @@
 """Which rows belong to a person: by customer, by what a row hangs on, by text; in raw, quarantine and archive."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import duckdb
 import pytest
@@ -132,6 +133,11 @@ def test_a_text_tells_by_what_is_nobody_elses(warehouse, holdings, text, is_told
 )
 def test_a_name_that_others_have_tells_beside_the_date_of_birth_alone(person, text, is_told):
     assert Holdings(person).tells(text) == is_told
+
+
+def test_a_name_of_two_letters_that_nobody_else_has_tells_as_it_is(person):
+    told = Holdings(replace(person, values={"name": frozenset({"김구"})}), frozenset({"김구"}))
+    assert told.tells("고객 김구, 서울") and not told.tells("고객 김 구")
 
 
 def test_the_surrogate_key_is_that_of_dbt(warehouse):

@@ -69,6 +69,7 @@ SPELLINGS = [
     ("SKY@EXAMPLE.COM", "email"),
     ("1980. 7. 16.", "birth_date"),
     ("19800716", "birth_date"),
+    ("1980 년 7 월 16 일", "birth_date"),
 ]
 
 
@@ -239,6 +240,22 @@ def test_of_several_hundred_persons_each_is_found(settings, tmp_path):
     (tmp_path / "last.txt").write_text(f"+82 {numbers[-1][1:]}")
     hits = search(settings, tmp_path, {"phone": numbers, "email": [f"a{number}@example.com" for number in numbers]})
     assert [(hit.file, hit.kind) for hit in hits] == [("last.txt", "phone"), ("many.parquet", "phone")]
+
+
+@pytest.mark.parametrize("name", ["a*.parquet", "a?.parquet", "a[b].parquet", "가,{b}.parquet"])
+def test_a_parquet_file_is_read_by_its_name_and_not_by_a_pattern(settings, tmp_path, name):
+    for other in ("ab.parquet", "ac.parquet"):
+        plant_parquet(tmp_path / other, "nothing")
+    (tmp_path / "planted").mkdir()
+    plant_parquet(tmp_path / "planted" / "file", "Sky@Example.com")
+    (tmp_path / "planted" / "file").rename(tmp_path / name)
+    assert found(settings) == [(name, "notes", "email", 1)]
+
+
+def test_a_column_may_be_called_as_what_tells_the_files_apart(settings, tmp_path):
+    for name, text in (("a", "nothing"), ("b", "Sky@Example.com"), ("c", "nothing")):
+        duckdb.sql(f"select 2 as FILE_index, '{text}' as filename").write_parquet(str(tmp_path / f"{name}.parquet"))
+    assert found(settings) == [("b.parquet", "filename", "email", 1)]
 
 
 def test_a_file_of_two_names_is_found_under_both(settings, tmp_path):
