@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.connections import identifier, literal
+from pipelines.connections import exact_name, identifier, literal
 from pipelines.errors import UsageError
 from pipelines.manifest import Manifest
 from pipelines.settings import Settings
@@ -108,7 +108,7 @@ def archived_rows(connection: duckdb.DuckDBPyConnection, source: Source, files: 
     """The rows of archived `files` of one source, which are of one schema, in the shape of landing."""
     archived = connection.sql(
         "select batch_id::varchar as batch_id, * exclude (batch_id) "
-        f"from read_parquet([{', '.join(map(literal, files))}], "
+        f"from read_parquet([{', '.join(literal(exact_name(file)) for file in files)}], "
         "union_by_name = true, hive_partitioning = true, hive_types_autocast = false)"
     )
     new = [path for path in source.source_columns if landed_name(path) not in archived.columns]
@@ -136,7 +136,7 @@ def fill_records(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: str,
                 ) as archived
                 where held.batch_id = archived.batch_id and held.row_number = archived.row_number
                 """,
-            [files],
+            [[exact_name(file) for file in files]],
         )
 
 

@@ -1,5 +1,6 @@
 """DuckDB connections, all with the same limits, and the quoting of names and values in SQL text."""
 
+import glob
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -45,6 +46,11 @@ def connected(settings: Settings, path: Path | None, read_only: bool = False) ->
         yield connection
     finally:
         connection.close()
+
+
+def exact_name(file: Path | str) -> str:
+    """The name under which DuckDB's readers of files read this file alone, whatever signs of patterns it has in it."""
+    return glob.escape(str(file))
 
 
 @contextmanager

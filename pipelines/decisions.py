@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.connections import identifier, literal
+from pipelines.connections import exact_name, identifier, literal
 from pipelines.durable import synchronise
 from pipelines.errors import WarehouseError
 from pipelines.identity import ledger as identity
@@ -101,7 +101,7 @@ def export_state(warehouse: duckdb.DuckDBPyConnection, settings: Settings, rewri
         if (schema, table) not in tables and not copy.exists():
             continue  # a warehouse from before there was such a table
         rows = _count(warehouse, identifier(schema, table))
-        copied = _count(warehouse, f"read_parquet({literal(copy)})") if copy.exists() else 0
+        copied = _count(warehouse, f"read_parquet({literal(exact_name(copy))})") if copy.exists() else 0
         if copied > rows and table not in rewritten:
             raise WarehouseError(
                 f"{copy} holds {copied} {table}, and {settings.warehouse} only {rows}",
@@ -128,7 +128,7 @@ def import_state(warehouse: duckdb.DuckDBPyConnection, settings: Settings, until
             number = _NUMBERS.get(table)
             condition = f"where {number} <= {until[number]:d}" if until and number else ""
             warehouse.execute(
-                f"insert into {identifier(schema, table)} by name from read_parquet(?) {condition}", [str(copy)]
+                f"insert into {identifier(schema, table)} by name from read_parquet(?) {condition}", [exact_name(copy)]
             )
 
 

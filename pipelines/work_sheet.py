@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.connections import connected, identifier, insert_rows, literal
+from pipelines.connections import connected, exact_name, identifier, insert_rows, literal
 from pipelines.errors import UsageError
 from pipelines.mending import Mending
 from pipelines.settings import Settings
@@ -75,7 +75,7 @@ def sheet(settings: Settings, path: Path) -> Iterator[duckdb.DuckDBPyConnection]
             connection.execute(
                 "create table whole as from read_csv(?, all_varchar = true, header = true, delim = ',', quote = '\"', "
                 "escape = '\"')",
-                [str(bare)],
+                [exact_name(bare)],
             )
             connection.execute(
                 f"""

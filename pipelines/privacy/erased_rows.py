@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.archive import archived_rows, fill_records, put_batch
-from pipelines.connections import identifier, literal
+from pipelines.connections import exact_name, identifier, literal
 from pipelines.contracts import Feed, feeds
 from pipelines.durable import synchronise
 from pipelines.manifest import batch_folder
@@ -196,7 +196,7 @@ def read_marks(warehouse: duckdb.DuckDBPyConnection, settings: Settings) -> None
     """
     files = warehouse.execute("select feed, batch_id from erased_files").fetchall()
     paths = [
-        str(file)
+        exact_name(file)
         for feed, batch_id in files
         for file in sorted(batch_folder(settings, feed, batch_id).glob("*.parquet"))
     ]

@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.archive import recover_archive
-from pipelines.connections import STORAGE_VERSION, connected, has_table, identifier, literal
+from pipelines.connections import STORAGE_VERSION, connected, exact_name, has_table, identifier, literal
 from pipelines.contracts import feeds
 from pipelines.decisions import Author, export_state
 from pipelines.durable import synchronise
@@ -278,7 +278,7 @@ def _rewrite_archive(settings: Settings, sources_file: SourcesFile, begun: Journ
         recover_archive(settings, feed)
     with connected(settings, None) as connection:
         connection.execute(
-            f"create temp table erased_rows as from read_parquet({literal(journal.rows_file(settings))})"
+            f"create temp table erased_rows as from read_parquet({literal(exact_name(journal.rows_file(settings)))})"
         )
         erased_rows.rewrite_archive(connection, settings, sources_file, begun.salt)
         connection.execute(
@@ -291,9 +291,9 @@ def _erase(settings: Settings, sources_file: SourcesFile, begun: Journal) -> Non
     with connected(settings, settings.warehouse) as warehouse:
         warehouse.execute(
             f"""
-            create temp table erased_rows as from read_parquet({literal(journal.rows_file(settings))});
+            create temp table erased_rows as from read_parquet({literal(exact_name(journal.rows_file(settings)))});
             create temp table erased_files as
-            from read_parquet({literal(settings.scratch / "erased_files.parquet")});
+            from read_parquet({literal(exact_name(settings.scratch / "erased_files.parquet"))});
             """
         )
         erased_rows.read_marks(warehouse, settings)

@@ -8,7 +8,6 @@ have, such as a common name or a date of birth, is found wherever any of them is
 
 import gzip
 import mmap
-import re
 import sqlite3
 import zipfile
 import zlib
@@ -22,7 +21,7 @@ from typing import IO, Any, cast
 
 import duckdb
 
-from pipelines.connections import connected, identifier, literal
+from pipelines.connections import connected, exact_name, identifier, literal
 from pipelines.privacy.matching import Matching, can_hold
 from pipelines.settings import Settings
 from pipelines.sources.parquet_landing import parquet_schema
@@ -170,8 +169,7 @@ class _Search:
         return hits
 
     def _in_parquet(self, files: list[Path]) -> list[Hit]:
-        # DuckDB looks for files of a name with a bracket, a star or a question mark in it.
-        names = ", ".join(literal(re.sub(r"([*?\[])", r"[\1]", str(file))) for file in files)
+        names = ", ".join(literal(exact_name(file)) for file in files)
         rows = f"read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
         read = self.memory.sql(f"from {rows}")
         types = dict(zip(read.columns, map(str, read.types), strict=True))

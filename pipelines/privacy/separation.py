@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from pipelines.connections import STORAGE_VERSION, connected, identifier, literal
+from pipelines.connections import STORAGE_VERSION, connected, exact_name, identifier, literal
 from pipelines.contracts import feeds
 from pipelines.durable import synchronise
 from pipelines.settings import Settings
@@ -33,7 +33,7 @@ def separate(settings: Settings, rows: Path, name: str) -> None:
     with connected(settings, None) as connection:
         connection.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
         connection.execute(f"attach {literal(written)} as separated (storage_version '{STORAGE_VERSION}')")
-        connection.execute(f"create temp table theirs as from read_parquet({literal(rows)})")
+        connection.execute(f"create temp table theirs as from read_parquet({literal(exact_name(rows))})")
         connection.execute("create schema separated.raw; create schema separated.quarantine")
         for feed in feeds():
             table = identifier("raw", feed)

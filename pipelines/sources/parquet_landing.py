@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.connections import identifier, insert_rows
+from pipelines.connections import exact_name, identifier, insert_rows
 from pipelines.sources.configuration import Source
 from pipelines.sources.deliveries import Delivery
 from pipelines.sources.landing_table import (
@@ -40,7 +40,7 @@ def land_parquet(gate: duckdb.DuckDBPyConnection, source: Source, deliveries: li
     names: set[str] = set()
     for delivery in deliveries:
         try:
-            typed = gate.sql("from read_parquet(?) limit 0", params=[str(delivery.path)])
+            typed = gate.sql("from read_parquet(?) limit 0", params=[exact_name(delivery.path)])
         except duckdb.Error as error:
             faults[delivery.batch_id] = _no_parquet(delivery, error)
             continue
@@ -76,7 +76,7 @@ def _no_parquet(delivery: Delivery, error: duckdb.Error) -> str:
 def _damage(gate: duckdb.DuckDBPyConnection, delivery: Delivery) -> str | None:
     """Why the file's rows cannot be read, None where all of them can."""
     try:
-        gate.execute("select bit_xor(hash(records)) from read_parquet(?) as records", [str(delivery.path)])
+        gate.execute("select bit_xor(hash(records)) from read_parquet(?) as records", [exact_name(delivery.path)])
     except duckdb.Error as error:
         return _no_parquet(delivery, error)
     return None
@@ -113,6 +113,6 @@ def _read_parquet(
         {
             "unmappable": unmappable,
             "reason": UNMAPPABLE,
-            "paths": [str(delivery.path) for delivery in deliveries],
+            "paths": [exact_name(delivery.path) for delivery in deliveries],
         },
     )

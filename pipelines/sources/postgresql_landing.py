@@ -10,7 +10,7 @@ from dataclasses import replace
 import duckdb
 import pyarrow as pa
 
-from pipelines.connections import identifier, insert_rows
+from pipelines.connections import exact_name, identifier, insert_rows
 from pipelines.errors import DatabaseError
 from pipelines.sources.configuration import Source
 from pipelines.sources.deliveries import Delivery
@@ -92,7 +92,7 @@ def keep_delivered_rows(
             inner join days on landing.batch_id = days.batch_id
         ) as landed on landed."day of the batch" <= days.day and {same_key}
         """,
-        [files],
+        [[exact_name(file) for file in files]],
     )
     if gate.execute("from kept limit 1").fetchone():
         gate.execute(

@@ -10,6 +10,7 @@ from loading_home import Home
 
 from pipelines.errors import GateBrokenError, SourcesFileError
 from pipelines.load import Reload
+from pipelines.settings import Settings
 
 
 def test_a_wrong_codec_names_the_row_the_likely_codec_and_the_remedy(branch: Home) -> None:
@@ -201,6 +202,22 @@ def test_columns_that_differ_in_case_alone_are_told_apart_or_refused(branch: Hom
     deliver(branch, 1, "id,ID,이름\nK1,other,김은경\n")
     result = branch.load(CUSTOMERS)
     assert raw_keys(branch) == {"K1"} or "twice" in result.refused[0]
+
+
+@pytest.mark.parametrize("folder", ["plain", "of [ab]"])
+def test_a_home_and_a_parquet_file_may_have_the_signs_of_patterns_in_their_names(tmp_path: Path, folder: str) -> None:
+    home = Home(Settings(tmp_path / folder, tmp_path / folder / "sources.yml", "1GB", 2, 3))
+    home.inbox.mkdir(parents=True)
+    home.add_source(CUSTOMERS, "[{part}]_{date:%Y%m%d}.parquet", {"customer_key": "k"}, format="parquet")
+    delivered = home.inbox / "[a]_20240101.parquet"
+    pq.write_table(pa.table({"k": ["K1", "K2"]}), delivered)
+    pq.write_table(pa.table({"k": ["of another file"]}), home.inbox / "a_20240101.parquet")
+    assert home.load(CUSTOMERS).refused == []
+    assert raw_keys(home) == {"K1", "K2"}
+    delivered.unlink()
+    replayed = home.load(CUSTOMERS, reload=Reload())
+    assert (replayed.refused, replayed.counts["read"]) == ([], 2)
+    assert raw_keys(home) == {"K1", "K2"}
 
 
 def test_an_unreadable_parquet_file_is_refused_by_name_and_the_others_load(home: Home) -> None:
