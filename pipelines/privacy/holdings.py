@@ -101,8 +101,6 @@ class Holdings:
 
         `landed_types` has the columns of `landing` and their types.
         """
-        if source.contract.person.nobody:
-            return {}
         ways = self._ways(
             source.contract, lambda name: landed_value(source, name, landed_types), literal(source.source_system)
         )
@@ -111,7 +109,7 @@ class Holdings:
         split = {
             way: Predicate(f"(landing._unparsed is null and {one.sql})", one.parameters) for way, one in ways.items()
         }
-        return split | {"text": Predicate("((landing.batch_id, landing.row_number) in (from telling_texts))", {})}
+        return split | {"text": Predicate("(landing.batch_id, landing.row_number) in (from telling_texts)", {})}
 
     def _ways(self, feed: Feed, value: Callable[[str], str], system: str) -> dict[str, Predicate]:
         belonging, customer, values = feed.person, customer_column(feed), self.person.values

@@ -167,7 +167,7 @@ class Matching:
         # A line of a megabyte takes a second as a whole.
         for start in range(0, len(text), _WINDOW_CHARACTERS):
             end = min(start + _WINDOW_CHARACTERS + _LONGEST, len(text))
-            loosely = self._loose.found(squeezed(text[start:end]).encode("utf-8", "replace"))
+            loosely = self._loose.found(squeezed(text[start:end]).encode())
             for place in {place for place, *_ in loosely if place < len(self._told)}:
                 found.update(
                     value
