@@ -16,10 +16,10 @@ from process_measurement import Measurement, measure
 
 from pipelines.connections import connected, literal
 from pipelines.identity.learning import train_model
-from pipelines.identity.ledger import assignments_in_force
 from pipelines.identity.resolution import resolve
 from pipelines.identity.scoring import PairScores, pair_scores
-from pipelines.ledger import create_tables
+from pipelines.ledger.identity import assignments_in_force
+from pipelines.ledger.tables import create_tables
 from pipelines.settings import Settings
 from pipelines.simulator.registrations import write_registrations
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from pipelines.connections import connected
-from pipelines.ledger import create_tables
+from pipelines.ledger.tables import create_tables
 from pipelines.load import load_feed
 from pipelines.lock import writing
 from pipelines.settings import Settings

@@ -19,16 +19,16 @@ from pipelines.connections import connected, literal
 from pipelines.content_hash import content_hash, published_tables, table_hash
 from pipelines.contracts import feeds
 from pipelines.dbt_project import build_models
-from pipelines.decisions import export_state, import_state
 from pipelines.durable import synchronise
 from pipelines.errors import AuditError, PublishError, UsageError
 from pipelines.identity.resolution import recall
 from pipelines.identity.spellings import note_spellings
-from pipelines.ledger import create_tables, current_loads
+from pipelines.ledger.decisions import export_state, import_state
+from pipelines.ledger.erasures import erasures
+from pipelines.ledger.prunings import pruned_since
+from pipelines.ledger.tables import create_tables, current_loads
 from pipelines.ledger_writing import write_completeness
 from pipelines.manifest import read_manifests
-from pipelines.privacy.erasure_ledger import erasures
-from pipelines.privacy.pruning_ledger import pruned_since
 from pipelines.privacy.tombstones import check_key
 from pipelines.publish import audit_candidate, begin_candidate, candidate_file, close_candidate, version_file
 from pipelines.rebuild import load_archived

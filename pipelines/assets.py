@@ -30,10 +30,10 @@ from pipelines.backfill import feeds_done, note_done
 from pipelines.completeness import assess
 from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
-from pipelines.decisions import export_state
 from pipelines.identity.resolution import resolve
 from pipelines.identity.spellings import note_spellings
-from pipelines.ledger import conservation, create_tables, current_loads
+from pipelines.ledger.decisions import export_state
+from pipelines.ledger.tables import conservation, create_tables, current_loads
 from pipelines.ledger_writing import write_completeness
 from pipelines.load import load_feed
 from pipelines.manifest import require_warehouse

@@ -20,7 +20,7 @@ from pipelines.progress_display import ProgressDisplay, counted
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from pipelines.decisions import Author
+    from pipelines.ledger.decisions import Author
 
 # Where nobody looks at a terminal, tables have the room that their columns need.
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
@@ -63,7 +63,7 @@ class Writing:
 
     def author(self, by: str | None, reason: str) -> "Author":
         """Who decides now, and why; raises UsageError where no reason is given."""
-        from pipelines.decisions import Author  # noqa: PLC0415
+        from pipelines.ledger.decisions import Author  # noqa: PLC0415
 
         if not reason.strip():
             raise UsageError("--reason is empty", "say why")

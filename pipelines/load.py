@@ -21,7 +21,7 @@ from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
 from pipelines.errors import DatabaseError
 from pipelines.gate.candidates import gather_candidates
-from pipelines.ledger import Known, Load, known
+from pipelines.ledger.tables import Known, Load, known
 from pipelines.manifest import read_manifest
 from pipelines.raw import LoadResult, remember_files, write_gated
 from pipelines.settings import Settings

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipelines.durable import synchronise, write_durably
 from pipelines.errors import WarehouseError
-from pipelines.ledger import Slot
+from pipelines.ledger.tables import Slot
 from pipelines.settings import Settings
 
 _NAME = "manifest.json"

@@ -16,10 +16,10 @@ import duckdb
 
 from pipelines.connections import connected, identifier, literal
 from pipelines.content_hash import PUBLISHED_SCHEMAS, content_hash, published_tables
-from pipelines.decisions import export_state, extent
 from pipelines.durable import synchronise
 from pipelines.errors import PublishError
-from pipelines.ledger import known_state_hash
+from pipelines.ledger.decisions import export_state, extent
+from pipelines.ledger.tables import known_state_hash
 from pipelines.manifest import last_sequence
 from pipelines.settings import PROJECT_ROOT, Settings
 from pipelines.shortage import free_megabytes, is_disk_full

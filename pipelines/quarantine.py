@@ -12,8 +12,8 @@ from decimal import Decimal
 
 import duckdb
 
-from pipelines.decisions import in_force
 from pipelines.errors import UsageError
+from pipelines.ledger.decisions import in_force
 
 _NAME_CHARACTERS = 8
 

@@ -11,7 +11,7 @@ import duckdb
 
 from pipelines.connections import attached, identifier, insert_rows
 from pipelines.contracts import Feed
-from pipelines.ledger import COUNTS
+from pipelines.ledger.tables import COUNTS
 from pipelines.ledger_writing import write_ledger
 from pipelines.manifest import Manifest, earlier_arrivals, next_sequence, write_manifests
 from pipelines.settings import Settings

@@ -13,12 +13,12 @@ import duckdb
 
 from pipelines.connections import connected, identifier, insert_rows
 from pipelines.contracts import Feed, feeds
-from pipelines.decisions import Author, export_state, in_force, record
 from pipelines.errors import UsageError
-from pipelines.ledger import Load, current_loads
+from pipelines.ledger.decisions import Author, export_state, in_force, record
+from pipelines.ledger.prunings import closed_before
+from pipelines.ledger.tables import Load, current_loads
 from pipelines.load import load_stale
 from pipelines.manifest import Manifest, next_sequence, read_manifest, write_manifests
-from pipelines.privacy.pruning_ledger import closed_before
 from pipelines.quarantine import HeldRow
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile

@@ -289,7 +289,7 @@ def rebuild(is_agreed: Annotated[bool, typer.Option("--yes", help="Do not ask.")
 def _home(feed: str | None) -> Settings:
     from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.contracts import feeds  # noqa: PLC0415
-    from pipelines.ledger import check_tables  # noqa: PLC0415
+    from pipelines.ledger.tables import check_tables  # noqa: PLC0415
     from pipelines.manifest import require_warehouse  # noqa: PLC0415
 
     settings = Settings.from_environment()
@@ -305,7 +305,7 @@ def _home(feed: str | None) -> Settings:
 @contextmanager
 def _mending(settings: Settings, rows: Sequence["HeldRow"]) -> Iterator["Mending"]:
     from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.ledger import known  # noqa: PLC0415
+    from pipelines.ledger.tables import known  # noqa: PLC0415
     from pipelines.mending import Mending  # noqa: PLC0415
     from pipelines.quarantine import fixed_values  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415

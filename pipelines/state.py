@@ -7,7 +7,15 @@ from zoneinfo import ZoneInfo
 
 from pipelines.completeness import Completeness, assess
 from pipelines.connections import connected
-from pipelines.ledger import Known, check_tables, conservation, is_created, known, published_state_hash, state_hash
+from pipelines.ledger.tables import (
+    Known,
+    check_tables,
+    conservation,
+    is_created,
+    known,
+    published_state_hash,
+    state_hash,
+)
 from pipelines.lock import looking
 from pipelines.manifest import require_warehouse
 from pipelines.settings import Settings

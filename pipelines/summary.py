@@ -11,7 +11,7 @@ from rich.table import Table
 
 from pipelines.connections import connected
 from pipelines.errors import IncompleteError
-from pipelines.ledger import COUNTS, conservation
+from pipelines.ledger.tables import COUNTS, conservation
 from pipelines.settings import Settings
 from pipelines.state import State
 

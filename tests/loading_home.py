@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from pipelines.connections import connected
-from pipelines.ledger import create_tables
+from pipelines.ledger.tables import create_tables
 from pipelines.load import load_feed
 from pipelines.raw import LoadResult
 from pipelines.settings import Settings

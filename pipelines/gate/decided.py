@@ -8,7 +8,7 @@ import duckdb
 from pipelines.archive import fill_records
 from pipelines.connections import identifier, literal, reading
 from pipelines.contracts import Feed
-from pipelines.decisions import in_force
+from pipelines.ledger.decisions import in_force
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Company, Source
 from pipelines.sources.landing_table import OWN_COLUMNS

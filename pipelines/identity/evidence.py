@@ -11,7 +11,7 @@ import duckdb
 from pipelines.connections import has_table
 from pipelines.errors import UsageError
 from pipelines.identity.clusters import STEWARD
-from pipelines.identity.ledger import assignments_in_force, overrides_in_force
+from pipelines.ledger.identity import assignments_in_force, overrides_in_force
 
 _SHORTEST = 6
 

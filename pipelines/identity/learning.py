@@ -6,12 +6,12 @@ How it is learnt is `training.py`, which imports Splink; only the command that t
 from datetime import datetime
 
 from pipelines.connections import connected, reading
-from pipelines.decisions import export_state
 from pipelines.identity import changes
 from pipelines.identity.normalisers import create_normalising_macros
 from pipelines.identity.records import gather_records
 from pipelines.identity.training import train
-from pipelines.ledger import create_tables
+from pipelines.ledger.decisions import export_state
+from pipelines.ledger.tables import create_tables
 from pipelines.settings import Settings
 
 

@@ -2,9 +2,9 @@
 
 import duckdb
 
-from pipelines.decisions import Author
 from pipelines.errors import UsageError
 from pipelines.identity.evidence import Record
+from pipelines.ledger.decisions import Author
 
 
 def override(

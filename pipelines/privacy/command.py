@@ -26,9 +26,9 @@ def show(
 ) -> None:
     """Show all that is held of one person, as one JSON document. Personal data; each access is logged for good."""
     from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.decisions import export_state  # noqa: PLC0415
-    from pipelines.ledger import create_tables  # noqa: PLC0415
-    from pipelines.privacy.access_log import record_access  # noqa: PLC0415
+    from pipelines.ledger.accesses import record_access  # noqa: PLC0415
+    from pipelines.ledger.decisions import export_state  # noqa: PLC0415
+    from pipelines.ledger.tables import create_tables  # noqa: PLC0415
     from pipelines.privacy.document import person_document  # noqa: PLC0415
     from pipelines.privacy.holdings import find_holdings  # noqa: PLC0415
     from pipelines.privacy.person import find_person, shared_values  # noqa: PLC0415
@@ -76,7 +76,7 @@ def prune(
     """
     from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.home import prepare  # noqa: PLC0415
-    from pipelines.ledger import create_tables  # noqa: PLC0415
+    from pipelines.ledger.tables import create_tables  # noqa: PLC0415
     from pipelines.privacy.prune import prunable_files, prunable_rows, prunable_runs  # noqa: PLC0415
     from pipelines.privacy.pruning import kept_for_look_ups, prunable_history  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
@@ -119,8 +119,8 @@ def list_accesses(
 ) -> None:
     """List who has looked at all that is held of whom, when and why, the newest first."""
     from pipelines.connections import connected  # noqa: PLC0415
+    from pipelines.ledger.accesses import accesses, is_kept  # noqa: PLC0415
     from pipelines.lock import looking  # noqa: PLC0415
-    from pipelines.privacy.access_log import accesses, is_kept  # noqa: PLC0415
     from pipelines.privacy.person import find_person  # noqa: PLC0415
 
     settings = Settings.from_environment()

@@ -204,8 +204,8 @@ def _show_seconds(persons: int, seconds: dict[str, float]) -> None:
 
 def _show_erasures() -> None:
     from pipelines.connections import connected  # noqa: PLC0415
+    from pipelines.ledger.erasures import erasures  # noqa: PLC0415
     from pipelines.lock import looking  # noqa: PLC0415
-    from pipelines.privacy.erasure_ledger import erasures  # noqa: PLC0415
 
     settings = Settings.from_environment()
     require_loaded(settings)

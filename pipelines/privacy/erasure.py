@@ -19,10 +19,10 @@ import duckdb
 from pipelines.archive import recover_archive
 from pipelines.connections import STORAGE_VERSION, connected, exact_name, has_table, identifier, literal
 from pipelines.contracts import feeds
-from pipelines.decisions import Author, export_state
 from pipelines.durable import synchronise
 from pipelines.errors import UsageError
-from pipelines.ledger import create_tables
+from pipelines.ledger.decisions import Author, export_state
+from pipelines.ledger.tables import create_tables
 from pipelines.manifest import read_manifests
 from pipelines.privacy import erased_rows, erased_state, journal, separation
 from pipelines.privacy.holdings import find_holdings

@@ -11,9 +11,9 @@ import duckdb
 
 from pipelines.connections import literal
 from pipelines.errors import UsageError
-from pipelines.identity.ledger import assignments_in_force
 from pipelines.identity.normalisers import create_normalising_macros
 from pipelines.identity.records import RECORD_ID, surrogate_key
+from pipelines.ledger.identity import assignments_in_force
 
 REGISTER = "branch__customers"
 """The feed of the records that identity tells apart."""

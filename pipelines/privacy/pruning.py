@@ -14,7 +14,7 @@ import duckdb
 
 from pipelines.connections import identifier
 from pipelines.contracts import Feed, feeds
-from pipelines.decisions import export_state
+from pipelines.ledger.decisions import export_state
 from pipelines.manifest import batch_folder
 from pipelines.privacy.prune import Prunable, files_to_remove, remove_files, size_of
 from pipelines.settings import Settings

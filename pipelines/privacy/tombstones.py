@@ -15,7 +15,7 @@ from pipelines.contracts import Feed
 from pipelines.errors import UsageError
 from pipelines.identity.normalisers import create_normalising_macros
 from pipelines.identity.records import PERSON_KEY, RECORD_ID, surrogate_key
-from pipelines.privacy.erasure_ledger import is_there
+from pipelines.ledger.erasures import is_there
 from pipelines.privacy.holdings import customer_column
 from pipelines.privacy.person import REGISTER, Person
 from pipelines.privacy.spellings import folded

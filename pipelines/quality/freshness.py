@@ -6,7 +6,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from pipelines.completeness import Shortfall, assess, due_at
-from pipelines.ledger import Load
+from pipelines.ledger.tables import Load
 from pipelines.sources.configuration import Source, SourcesFile
 
 

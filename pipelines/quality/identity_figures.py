@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 from pipelines.connections import has_table
-from pipelines.identity.ledger import assignments_in_force
+from pipelines.ledger.identity import assignments_in_force
 
 _TIERS = ("a steward's word", "trusted key", "strong combination", "all evidence weighed")
 

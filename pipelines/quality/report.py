@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipelines.connections import connected
 from pipelines.errors import UsageError
-from pipelines.ledger import is_created
+from pipelines.ledger.tables import is_created
 from pipelines.lock import looking
 from pipelines.quality.findings import STATES, Findings, find
 from pipelines.settings import Settings

@@ -18,8 +18,8 @@ import expectations.batches  # noqa: F401 (Great Expectations, which every load 
 import pipelines.gate.verdicts  # noqa: F401
 from pipelines.command_line import main
 from pipelines.connections import connected
-from pipelines.decisions import Author
-from pipelines.ledger import create_tables
+from pipelines.ledger.decisions import Author
+from pipelines.ledger.tables import create_tables
 from pipelines.load import Reload, load_feed
 from pipelines.privacy import erasure
 from pipelines.privacy.interrupted import finish_interrupted

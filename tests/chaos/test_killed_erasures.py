@@ -11,7 +11,7 @@ import pytest
 from loading_home import Home
 
 from pipelines.connections import connected
-from pipelines.decisions import export_state
+from pipelines.ledger.decisions import export_state
 from pipelines.privacy.interrupted import JOURNAL
 from pipelines.privacy.search import Hit, search
 

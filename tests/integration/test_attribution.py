@@ -14,7 +14,7 @@ import pytest
 from pipelines.connections import connected, literal
 from pipelines.identity.resolution import resolve
 from pipelines.identity.spellings import note_spellings
-from pipelines.ledger import create_tables
+from pipelines.ledger.tables import create_tables
 from pipelines.load import load_feed
 from pipelines.settings import Settings
 from pipelines.simulator import simulate

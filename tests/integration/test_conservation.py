@@ -21,8 +21,8 @@ from loading_home import Home
 from pipelines.archive import archived_delivery
 from pipelines.connections import connected
 from pipelines.contracts import feeds
-from pipelines.decisions import Author
 from pipelines.errors import UsageError
+from pipelines.ledger.decisions import Author
 from pipelines.load import load_deliveries
 from pipelines.quarantine import held_rows
 from pipelines.rebuild import rebuild

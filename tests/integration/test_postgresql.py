@@ -17,7 +17,7 @@ from pipelines.completeness import assess
 from pipelines.connections import connected
 from pipelines.doctor import examine
 from pipelines.errors import SourcesFileError
-from pipelines.ledger import current_loads
+from pipelines.ledger.tables import current_loads
 from pipelines.load import Reload
 from pipelines.sources.deliveries import Arrivals
 from pipelines.state import look

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipelines.completeness import Completeness, assess
-from pipelines.ledger import Load
+from pipelines.ledger.tables import Load
 from pipelines.sources.configuration import SourcesFile
 
 SEOUL = ZoneInfo("Asia/Seoul")

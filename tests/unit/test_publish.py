@@ -16,7 +16,7 @@ from pipelines import publish
 from pipelines.connections import connected, literal
 from pipelines.content_hash import content_hash
 from pipelines.errors import ExitCode, PublishError
-from pipelines.ledger import create_tables, known_state_hash, published_state_hash
+from pipelines.ledger.tables import create_tables, known_state_hash, published_state_hash
 from pipelines.publish import (
     audit_candidate,
     begin_candidate,

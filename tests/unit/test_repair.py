@@ -16,9 +16,9 @@ from loading_home import Home
 from pipelines.archive import archived_delivery
 from pipelines.connections import connected
 from pipelines.contracts import feeds
-from pipelines.decisions import Author
 from pipelines.errors import UsageError, WarehouseError
-from pipelines.ledger import known
+from pipelines.ledger.decisions import Author
+from pipelines.ledger.tables import known
 from pipelines.load import Reload, load_deliveries
 from pipelines.mending import Mending
 from pipelines.quarantine import HeldRow, find_row, fixed_values, held_rows, summaries

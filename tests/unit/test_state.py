@@ -6,7 +6,7 @@ import pytest
 from loading_home import Home
 
 from pipelines.connections import connected
-from pipelines.ledger import known_state_hash
+from pipelines.ledger.tables import known_state_hash
 from pipelines.load import Reload
 from pipelines.state import look
 

@@ -11,7 +11,7 @@ import pytest
 from pipelines.connections import connected, identifier
 from pipelines.contracts import Feed, Volume, feeds
 from pipelines.gate.comparisons import compare_batches
-from pipelines.ledger import create_tables
+from pipelines.ledger.tables import create_tables
 from pipelines.settings import Settings
 from pipelines.sources.mapping import create_candidates
 

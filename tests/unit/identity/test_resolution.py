@@ -6,12 +6,12 @@ import pytest
 from loading_home import Home
 
 from pipelines.connections import connected
-from pipelines.decisions import Author, export_state
 from pipelines.identity.evidence import compared, edges_of, events, find_record, kept_apart, records_of, shortest_way
 from pipelines.identity.model import DEFAULT, Model
 from pipelines.identity.overrides import override, undo
 from pipelines.identity.resolution import Resolution, resolve
-from pipelines.ledger import current_loads
+from pipelines.ledger.decisions import Author, export_state
+from pipelines.ledger.tables import current_loads
 from pipelines.load import Reload, load_stale
 from pipelines.rebuild import rebuild
 from pipelines.repair import retract

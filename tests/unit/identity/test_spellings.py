@@ -4,7 +4,7 @@ from loading_home import Home
 
 from pipelines.connections import connected
 from pipelines.identity.spellings import note_spellings
-from pipelines.ledger import create_tables
+from pipelines.ledger.tables import create_tables
 
 CUSTOMERS = {
     "1": ("김은경", "서울특별시 강남구 역삼동 736-1, 래미안아파트 101동 1203호"),

@@ -11,9 +11,9 @@ import pytest
 from loading_home import Home
 
 from pipelines.connections import connected
-from pipelines.decisions import Author, export_state, import_state
-from pipelines.ledger import create_tables
-from pipelines.privacy.access_log import Access, accesses, record_access
+from pipelines.ledger.accesses import Access, accesses, record_access
+from pipelines.ledger.decisions import Author, export_state, import_state
+from pipelines.ledger.tables import create_tables
 from pipelines.privacy.document import person_document
 from pipelines.privacy.holdings import find_holdings
 from pipelines.privacy.person import find_person, shared_values

@@ -14,9 +14,9 @@ from loading_home import Home
 
 from pipelines.connections import connected
 from pipelines.contracts import feeds
-from pipelines.decisions import Author, export_state
 from pipelines.errors import UsageError
 from pipelines.identity.resolution import resolve
+from pipelines.ledger.decisions import Author, export_state
 from pipelines.load import Reload
 from pipelines.privacy import erased_rows, erased_state, erasure, journal
 from pipelines.privacy.interrupted import JOURNAL, finish_interrupted

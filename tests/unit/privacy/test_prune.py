@@ -12,7 +12,7 @@ from loading_home import Home
 from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.home import prepare
-from pipelines.ledger import conservation
+from pipelines.ledger.tables import conservation
 from pipelines.privacy.prune import Prunable, prunable_files, prunable_rows, prunable_runs
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)

@@ -10,14 +10,14 @@ from loading_home import Home
 
 from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
-from pipelines.decisions import Author
 from pipelines.errors import UsageError
-from pipelines.ledger import known, known_state_hash
+from pipelines.ledger.decisions import Author
+from pipelines.ledger.prunings import pruned_since
+from pipelines.ledger.tables import known, known_state_hash
 from pipelines.load import Reload
 from pipelines.privacy import pruning
 from pipelines.privacy.prune import Prunable, prunable_rows
 from pipelines.privacy.pruning import kept_for_look_ups, prunable_history
-from pipelines.privacy.pruning_ledger import pruned_since
 from pipelines.rebuild import rebuild
 from pipelines.repair import find_deliveries, load_what_is_stale, restore, retract
 from pipelines.sources import deliveries

@@ -11,7 +11,7 @@ from loading_home import Home
 
 from pipelines.connections import connected
 from pipelines.contracts import feeds
-from pipelines.ledger import create_tables
+from pipelines.ledger.tables import create_tables
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.json_lines_landing import with_paths
 from pipelines.sources.mapping import create_candidates, map_landing

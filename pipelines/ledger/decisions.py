@@ -14,8 +14,10 @@ import duckdb
 from pipelines.connections import exact_name, identifier, literal
 from pipelines.durable import synchronise
 from pipelines.errors import WarehouseError
-from pipelines.identity import ledger as identity
-from pipelines.privacy import access_log, erasure_ledger, pruning_ledger
+from pipelines.ledger import accesses as access_log
+from pipelines.ledger import erasures as erasure_ledger
+from pipelines.ledger import identity
+from pipelines.ledger import prunings as pruning_ledger
 from pipelines.settings import Settings
 
 TABLES = """

@@ -11,12 +11,13 @@ from functools import cache
 
 import duckdb
 
-from pipelines import decisions
 from pipelines.connections import has_table, identifier
 from pipelines.contracts import feeds
 from pipelines.errors import WarehouseError
-from pipelines.identity import ledger as identity
-from pipelines.privacy import access_log, erasure_ledger, pruning_ledger
+from pipelines.ledger import accesses as access_log
+from pipelines.ledger import decisions, identity
+from pipelines.ledger import erasures as erasure_ledger
+from pipelines.ledger import prunings as pruning_ledger
 
 COUNTS = ("read", "loaded", "quarantined", "duplicate", "unchanged", "blocked")
 """Conservation: the first is the sum of the others, in every batch; the table itself refuses anything else."""

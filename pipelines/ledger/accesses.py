@@ -9,7 +9,7 @@ import duckdb
 from pipelines.connections import has_table
 
 if TYPE_CHECKING:
-    from pipelines.decisions import Author
+    from pipelines.ledger.decisions import Author
 
 TABLES = """
 create schema if not exists state;
