@@ -18,7 +18,7 @@ from identity import identity
 from process_measurement import Measurement, measure
 from small_day import deliver, hold_back
 
-from pipelines.content_hash import published_tables, table_hash
+from pipelines.publishing.content_hash import published_tables, table_hash
 
 FOLDER = Path(__file__).resolve().parent
 PROJECT = FOLDER.parent

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.archive import recover_archive
+from pipelines.archive.batches import recover_archive
+from pipelines.archive.manifest import read_manifests
 from pipelines.completeness import assess
 from pipelines.connections import connected, literal
-from pipelines.content_hash import content_hash, published_tables, table_hash
 from pipelines.contracts import feeds
-from pipelines.dbt_project import build_models
-from pipelines.durable import synchronise
 from pipelines.errors import AuditError, PublishError, UsageError
+from pipelines.home.durable import synchronise
 from pipelines.identity.resolution import recall
 from pipelines.identity.spellings import note_spellings
 from pipelines.ledger.decisions import export_state, import_state
@@ -28,9 +27,16 @@ from pipelines.ledger.erasures import erasures
 from pipelines.ledger.prunings import pruned_since
 from pipelines.ledger.tables import create_tables, current_loads
 from pipelines.ledger_writing import write_completeness
-from pipelines.manifest import read_manifests
 from pipelines.privacy.tombstones import check_key
-from pipelines.publish import audit_candidate, begin_candidate, candidate_file, close_candidate, version_file
+from pipelines.publishing.content_hash import content_hash, published_tables, table_hash
+from pipelines.publishing.dbt_project import build_models
+from pipelines.publishing.publication import (
+    audit_candidate,
+    begin_candidate,
+    candidate_file,
+    close_candidate,
+    version_file,
+)
 from pipelines.rebuild import load_archived
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Company, SourcesFile

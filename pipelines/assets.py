@@ -26,6 +26,7 @@ from dagster import (
     multi_asset,
 )
 
+from pipelines.archive.manifest import require_warehouse
 from pipelines.backfill import feeds_done, note_done
 from pipelines.completeness import assess
 from pipelines.connections import connected
@@ -36,10 +37,9 @@ from pipelines.ledger.decisions import export_state
 from pipelines.ledger.tables import conservation, create_tables, current_loads
 from pipelines.ledger_writing import write_completeness
 from pipelines.load import load_feed
-from pipelines.manifest import require_warehouse
 from pipelines.privacy.interrupted import finish_interrupted
 from pipelines.progress import report
-from pipelines.publish import (
+from pipelines.publishing.publication import (
     PUBLISHED_TABLES_ALONE,
     audit_candidate,
     audited_tables,

@@ -4,7 +4,7 @@ import hashlib
 import json
 from datetime import date
 
-from pipelines.durable import write_durably
+from pipelines.home.durable import write_durably
 from pipelines.settings import Settings
 
 

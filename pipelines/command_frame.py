@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipelines.errors import UsageError
-from pipelines.lock import writing
+from pipelines.home.lock import writing
 from pipelines.privacy.interrupted import finish_interrupted
 from pipelines.progress_display import ProgressDisplay, counted
 from pipelines.settings import Settings
@@ -48,7 +48,7 @@ class Writing:
 
     def run_job(self, tags: dict[str, str], opening: str, load: bool = True) -> None:
         """Run the one job under `tags`, showing how far it is, and then what became of it."""
-        from pipelines.home import prepare  # noqa: PLC0415
+        from pipelines.orchestration.preparation import prepare  # noqa: PLC0415
 
         with ProgressDisplay(errors) as show:
             show("start", opening)

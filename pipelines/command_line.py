@@ -68,7 +68,7 @@ def options(
 @app.command(epilog="Example: [cyan]crmdw init[/cyan]")
 def init() -> None:
     """Make the home folder, an annotated sources file to fill in, and Dagster's and dbt's own files."""
-    from pipelines.home import prepare, write_sources_template  # noqa: PLC0415
+    from pipelines.orchestration.preparation import prepare, write_sources_template  # noqa: PLC0415
     from pipelines.privacy.tombstones import make_key  # noqa: PLC0415
     from pipelines.summary import command  # noqa: PLC0415
 
@@ -151,8 +151,8 @@ def run(
 
 def _run_as_of(command: Writing, day: date, out: Path) -> None:
     """Make again what was published on `day`, and say whether it is the same."""
+    from pipelines.archive.manifest import require_warehouse  # noqa: PLC0415
     from pipelines.as_of import STEPS, check_target, find_edition, remake  # noqa: PLC0415
-    from pipelines.manifest import require_warehouse  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     settings = command.settings
@@ -230,7 +230,7 @@ def backfill(
 @app.command(epilog="Example: [cyan]crmdw publish[/cyan]")
 def publish(wait: Wait = 0, today: Today = None) -> None:
     """Build the marts from what is loaded, audit and publish; nothing new is read."""
-    from pipelines.manifest import require_warehouse  # noqa: PLC0415
+    from pipelines.archive.manifest import require_warehouse  # noqa: PLC0415
     from pipelines.run_tags import tags_to_publish  # noqa: PLC0415
 
     with writing_command("publish", wait, today) as command:
@@ -262,7 +262,7 @@ def ui(
     ] = "127.0.0.1",
 ) -> None:
     """Start Dagster's web server and daemon: the asset graph, runs, checks, schedule and sensor."""
-    from pipelines.home import prepare  # noqa: PLC0415
+    from pipelines.orchestration.preparation import prepare  # noqa: PLC0415
 
     settings = Settings.from_environment()
     prepare(settings)

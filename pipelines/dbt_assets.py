@@ -9,9 +9,9 @@ from dagster import AssetExecutionContext, AssetKey, AssetsDefinition
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from dagster_dbt.compat import DBT_PYTHON_VERSION
 
-from pipelines.content_hash import PUBLISHED_SCHEMAS
 from pipelines.progress import report
-from pipelines.publish import begin_candidate
+from pipelines.publishing.content_hash import PUBLISHED_SCHEMAS
+from pipelines.publishing.publication import begin_candidate
 from pipelines.resources import Home
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from pipelines.errors import DatabaseError, LockedError, WarehouseError
-from pipelines.lock import looking
+from pipelines.home.lock import looking
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Source
 from pipelines.sources.path_pattern import PathPattern

@@ -16,16 +16,16 @@ from types import ModuleType
 
 import duckdb
 
-from pipelines.archive import archived_delivery, recover_archive
+from pipelines.archive.batches import archived_delivery, recover_archive
+from pipelines.archive.manifest import read_manifest
 from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
 from pipelines.errors import DatabaseError
 from pipelines.gate.candidates import gather_candidates
+from pipelines.home.shortage import telling_shortage
 from pipelines.ledger.tables import Known, Load, known
-from pipelines.manifest import read_manifest
 from pipelines.raw import LoadResult, remember_files, write_gated
 from pipelines.settings import Settings
-from pipelines.shortage import telling_shortage
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.deliveries import Arrivals, Delivery, archived_deliveries, find_arrivals
 from pipelines.sources.keyed_hash import require_hash_key

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.archive import archived_files, land_from_archive
+from pipelines.archive.batches import archived_files, land_from_archive
 from pipelines.connections import connected, identifier, insert_rows
 from pipelines.errors import UsageError
 from pipelines.gate.decided import keep_fixed

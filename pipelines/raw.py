@@ -9,11 +9,11 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.archive.manifest import Manifest, earlier_arrivals, next_sequence, write_manifests
 from pipelines.connections import attached, identifier, insert_rows
 from pipelines.contracts import Feed
 from pipelines.ledger.tables import COUNTS
 from pipelines.ledger_writing import write_ledger
-from pipelines.manifest import Manifest, earlier_arrivals, next_sequence, write_manifests
 from pipelines.settings import Settings
 from pipelines.sources.deliveries import Delivery
 

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.archive import archived_delivery, recover_archive
+from pipelines.archive.batches import archived_delivery, recover_archive
+from pipelines.archive.manifest import Manifest, batch_folder, read_manifests, write_manifests
 from pipelines.connections import connected
 from pipelines.contracts import feeds
-from pipelines.durable import synchronise
 from pipelines.errors import LockedError, UsageError, WarehouseError
+from pipelines.home.durable import synchronise
 from pipelines.ledger.decisions import export_state, import_state
 from pipelines.ledger.prunings import restore_lines, without_archive
 from pipelines.ledger.tables import Slot, conservation, create_tables
 from pipelines.load import load_deliveries, load_stale
-from pipelines.manifest import Manifest, batch_folder, read_manifests, write_manifests
 from pipelines.privacy.pruning import prune_again
 from pipelines.raw import remember_files
 from pipelines.repair import withdraw

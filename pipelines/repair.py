@@ -11,6 +11,7 @@ from functools import partial
 
 import duckdb
 
+from pipelines.archive.manifest import Manifest, next_sequence, read_manifest, write_manifests
 from pipelines.connections import connected, identifier, insert_rows
 from pipelines.contracts import Feed, feeds
 from pipelines.errors import UsageError
@@ -18,7 +19,6 @@ from pipelines.ledger.decisions import Author, export_state, in_force, record
 from pipelines.ledger.prunings import closed_before
 from pipelines.ledger.tables import Load, current_loads
 from pipelines.load import load_stale
-from pipelines.manifest import Manifest, next_sequence, read_manifest, write_manifests
 from pipelines.quarantine import HeldRow
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile

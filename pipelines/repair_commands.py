@@ -36,7 +36,7 @@ def list_rows(
 ) -> None:
     """Show what is held back by feed and reason: rows, since when, how much revenue, and the first of them."""
     from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.lock import looking  # noqa: PLC0415
+    from pipelines.home.lock import looking  # noqa: PLC0415
     from pipelines.quarantine import summaries  # noqa: PLC0415
 
     settings = _home(feed)
@@ -77,7 +77,7 @@ def show(
 ) -> None:
     """Show one row, its reasons and decisions; or write the open rows of a feed as a sheet. Both are personal data."""
     from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.lock import looking  # noqa: PLC0415
+    from pipelines.home.lock import looking  # noqa: PLC0415
     from pipelines.quarantine import decisions_of, find_row, held_rows  # noqa: PLC0415
 
     settings = _home(feed)
@@ -235,7 +235,7 @@ def retract(
     wait: Wait = 0,
 ) -> None:
     """Withdraw a delivery on purpose: its rows leave the warehouse, and the same file is not loaded again."""
-    from pipelines.archive import archived_delivery  # noqa: PLC0415
+    from pipelines.archive.batches import archived_delivery  # noqa: PLC0415
     from pipelines.contracts import feeds  # noqa: PLC0415
     from pipelines.load import load_deliveries  # noqa: PLC0415
     from pipelines.repair import find_deliveries, load_what_is_stale, restore  # noqa: PLC0415
@@ -287,10 +287,10 @@ def rebuild(is_agreed: Annotated[bool, typer.Option("--yes", help="Do not ask.")
 
 
 def _home(feed: str | None) -> Settings:
+    from pipelines.archive.manifest import require_warehouse  # noqa: PLC0415
     from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.contracts import feeds  # noqa: PLC0415
     from pipelines.ledger.tables import check_tables  # noqa: PLC0415
-    from pipelines.manifest import require_warehouse  # noqa: PLC0415
 
     settings = Settings.from_environment()
     if feed not in (None, *feeds()):

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dagster import ConfigurableResource, InitResourceContext
 from pydantic import PrivateAttr
 
-from pipelines.lock import writing
+from pipelines.home.lock import writing
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.sources_file import load_sources_file

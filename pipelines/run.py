@@ -13,10 +13,10 @@ from pipelines.contracts import feeds
 from pipelines.definitions import defs, models
 from pipelines.errors import AuditError, BuildError, IncompleteError, WarehouseError
 from pipelines.event_log import quick_event_log
+from pipelines.home.shortage import remedy_for_models
 from pipelines.jobs import JOB_NAME
-from pipelines.publish import candidate_file
+from pipelines.publishing.publication import candidate_file
 from pipelines.settings import Settings
-from pipelines.shortage import remedy_for_models
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

@@ -5,8 +5,10 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipelines.archive.manifest import require_warehouse
 from pipelines.completeness import Completeness, assess
 from pipelines.connections import connected
+from pipelines.home.lock import looking
 from pipelines.ledger.tables import (
     Known,
     check_tables,
@@ -16,8 +18,6 @@ from pipelines.ledger.tables import (
     published_state_hash,
     state_hash,
 )
-from pipelines.lock import looking
-from pipelines.manifest import require_warehouse
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.deliveries import Arrivals, find_arrivals

@@ -35,8 +35,8 @@ def show(
     """Say on which channels a customer may be approached at an instant, by what was known then, and why."""
     from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.consent.permissions import permissions_at, purposes  # noqa: PLC0415
+    from pipelines.home.lock import looking  # noqa: PLC0415
     from pipelines.identity.evidence import find_record  # noqa: PLC0415
-    from pipelines.lock import looking  # noqa: PLC0415
 
     settings = Settings.from_environment()
     asked = _moment(on) if on else None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.archive import archived_files, land_from_archive, store_landing
+from pipelines.archive.batches import archived_files, land_from_archive, store_landing
 from pipelines.connections import identifier, insert_rows
 from pipelines.contracts import SNAPSHOT_COLUMNS, SYSTEM_COLUMNS, Feed
 from pipelines.gate.decided import copy_decisions, map_fixed, put_decided

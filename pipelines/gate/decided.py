@@ -5,7 +5,7 @@ A fixed row is judged instead of the row that came, together with the rest of it
 
 import duckdb
 
-from pipelines.archive import fill_records
+from pipelines.archive.batches import fill_records
 from pipelines.connections import identifier, literal, reading
 from pipelines.contracts import Feed
 from pipelines.ledger.decisions import in_force

@@ -8,7 +8,7 @@ import importlib
 
 import duckdb
 
-from pipelines.archive import fill_records
+from pipelines.archive.batches import fill_records
 from pipelines.connections import insert_rows
 from pipelines.contracts import Feed
 from pipelines.gate.comparisons import compare_batches

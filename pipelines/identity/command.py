@@ -184,7 +184,7 @@ def _deciding(command: Writing) -> "Iterator[duckdb.DuckDBPyConnection]":
 def _warehouse() -> "Iterator[duckdb.DuckDBPyConnection]":
     """The warehouse, open for reading, where identity was resolved at least once."""
     from pipelines.connections import connected, has_table  # noqa: PLC0415
-    from pipelines.lock import looking  # noqa: PLC0415
+    from pipelines.home.lock import looking  # noqa: PLC0415
 
     settings = Settings.from_environment()
     require_loaded(settings)

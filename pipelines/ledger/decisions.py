@@ -12,8 +12,8 @@ from pathlib import Path
 import duckdb
 
 from pipelines.connections import exact_name, identifier, literal
-from pipelines.durable import synchronise
 from pipelines.errors import WarehouseError
+from pipelines.home.durable import synchronise
 from pipelines.ledger import accesses as access_log
 from pipelines.ledger import erasures as erasure_ledger
 from pipelines.ledger import identity

@@ -75,8 +75,8 @@ def prune(
     the ledger's counts stay. The last published file always stays.
     """
     from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.home import prepare  # noqa: PLC0415
     from pipelines.ledger.tables import create_tables  # noqa: PLC0415
+    from pipelines.orchestration.preparation import prepare  # noqa: PLC0415
     from pipelines.privacy.prune import prunable_files, prunable_rows, prunable_runs  # noqa: PLC0415
     from pipelines.privacy.pruning import kept_for_look_ups, prunable_history  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
@@ -119,8 +119,8 @@ def list_accesses(
 ) -> None:
     """List who has looked at all that is held of whom, when and why, the newest first."""
     from pipelines.connections import connected  # noqa: PLC0415
+    from pipelines.home.lock import looking  # noqa: PLC0415
     from pipelines.ledger.accesses import accesses, is_kept  # noqa: PLC0415
-    from pipelines.lock import looking  # noqa: PLC0415
     from pipelines.privacy.person import find_person  # noqa: PLC0415
 
     settings = Settings.from_environment()

@@ -5,7 +5,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.archive import fill_records
+from pipelines.archive.batches import fill_records
 from pipelines.connections import has_table, identifier, literal
 from pipelines.contracts import feeds
 from pipelines.identity.evidence import edges_of, events, golden_record, records_of

@@ -58,7 +58,7 @@ def erase(  # noqa: PLR0913 (each is an option of the command)
         return
     if (mode == "separate") != (until is not None):
         raise UsageError("--mode separate and --until go together", "give the day on which the file is destroyed")
-    from pipelines.manifest import require_warehouse  # noqa: PLC0415
+    from pipelines.archive.manifest import require_warehouse  # noqa: PLC0415
     from pipelines.privacy import erasure  # noqa: PLC0415
     from pipelines.privacy.search import search  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
@@ -204,8 +204,8 @@ def _show_seconds(persons: int, seconds: dict[str, float]) -> None:
 
 def _show_erasures() -> None:
     from pipelines.connections import connected  # noqa: PLC0415
+    from pipelines.home.lock import looking  # noqa: PLC0415
     from pipelines.ledger.erasures import erasures  # noqa: PLC0415
-    from pipelines.lock import looking  # noqa: PLC0415
 
     settings = Settings.from_environment()
     require_loaded(settings)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.archive import archived_rows, fill_records, put_batch
+from pipelines.archive.batches import archived_rows, fill_records, put_batch
+from pipelines.archive.manifest import batch_folder
 from pipelines.connections import exact_name, identifier, literal
 from pipelines.contracts import Feed, feeds
-from pipelines.durable import synchronise
-from pipelines.manifest import batch_folder
+from pipelines.home.durable import synchronise
 from pipelines.privacy.holdings import archived_batches, archived_by_source, customer_column
 from pipelines.privacy.person import REGISTER
 from pipelines.settings import Settings

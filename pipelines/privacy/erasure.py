@@ -16,14 +16,14 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.archive import recover_archive
+from pipelines.archive.batches import recover_archive
+from pipelines.archive.manifest import read_manifests
 from pipelines.connections import STORAGE_VERSION, connected, exact_name, has_table, identifier, literal
 from pipelines.contracts import feeds
-from pipelines.durable import synchronise
 from pipelines.errors import UsageError
+from pipelines.home.durable import synchronise
 from pipelines.ledger.decisions import Author, export_state
 from pipelines.ledger.tables import create_tables
-from pipelines.manifest import read_manifests
 from pipelines.privacy import erased_rows, erased_state, journal, separation
 from pipelines.privacy.holdings import find_holdings
 from pipelines.privacy.journal import Journal

@@ -14,11 +14,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipelines.archive import archived_files, archived_rows
+from pipelines.archive.batches import archived_files, archived_rows
+from pipelines.archive.manifest import read_manifests
 from pipelines.connections import identifier, literal
 from pipelines.contracts import Feed, feeds
 from pipelines.identity.records import surrogate_key
-from pipelines.manifest import read_manifests
 from pipelines.privacy.matching import Matching
 from pipelines.privacy.person import REGISTER, Person
 from pipelines.privacy.spellings import folded, folded_value, phone_digits

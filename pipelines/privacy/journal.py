@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from pipelines.durable import synchronise, write_durably
+from pipelines.home.durable import synchronise, write_durably
 from pipelines.privacy.interrupted import JOURNAL
 from pipelines.privacy.person import Person, SourceRecord
 from pipelines.settings import Settings

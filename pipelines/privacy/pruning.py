@@ -12,10 +12,10 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.archive.manifest import batch_folder
 from pipelines.connections import identifier
 from pipelines.contracts import Feed, feeds
 from pipelines.ledger.decisions import export_state
-from pipelines.manifest import batch_folder
 from pipelines.privacy.prune import Prunable, files_to_remove, remove_files, size_of
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile

@@ -9,10 +9,10 @@ import secrets
 import duckdb
 
 from pipelines.connections import STORAGE_VERSION, connected, literal
-from pipelines.content_hash import published_tables
 from pipelines.privacy.erased_rows import ERASED, lost_columns
 from pipelines.privacy.person import Person
-from pipelines.publish import (
+from pipelines.publishing.content_hash import published_tables
+from pipelines.publishing.publication import (
     audit_candidate,
     candidate_file,
     discard_candidate,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipelines.connections import STORAGE_VERSION, connected, exact_name, identifier, literal
 from pipelines.contracts import feeds
-from pipelines.durable import synchronise
+from pipelines.home.durable import synchronise
 from pipelines.settings import Settings
 
 

@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipelines.connections import connected
 from pipelines.errors import UsageError
+from pipelines.home.lock import looking
 from pipelines.ledger.tables import is_created
-from pipelines.lock import looking
 from pipelines.quality.findings import STATES, Findings, find
 from pipelines.settings import Settings
 from pipelines.sources.sources_file import load_sources_file

@@ -16,7 +16,7 @@ import duckdb
 import pytest
 from integration.homes import COMMAND, Home, copied_inbox
 
-from pipelines.content_hash import content_hash
+from pipelines.publishing.content_hash import content_hash
 
 from .contents import unaccounted
 from .scale import SCALE, SEED

@@ -15,7 +15,7 @@ from consent_cases import Case, read_cases
 from consent_company import Company, draw_company
 
 from pipelines.consent.permissions import permissions_at
-from pipelines.dbt_project import DBT_EXECUTABLE
+from pipelines.publishing.dbt_project import DBT_EXECUTABLE
 from pipelines.simulator import permissions
 from pipelines.simulator import vocabulary as v
 

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from loading_home import Home
 
-from pipelines.archive import archived_delivery
+from pipelines.archive.batches import archived_delivery
 from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.errors import UsageError

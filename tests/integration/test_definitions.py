@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipelines.contracts import feeds
-from pipelines.publish import PUBLISHED_TABLES_ALONE, audited_tables
+from pipelines.publishing.publication import PUBLISHED_TABLES_ALONE, audited_tables
 
 from .homes import Home
 

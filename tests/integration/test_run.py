@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.content_hash import content_hash
+from pipelines.publishing.content_hash import content_hash
 
 from .homes import COMMAND, Home, copied_inbox, simulated
 

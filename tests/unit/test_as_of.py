@@ -13,7 +13,7 @@ from pipelines.as_of import Edition, compared, find_edition
 from pipelines.connections import connected
 from pipelines.errors import UsageError
 from pipelines.ledger.tables import create_tables
-from pipelines.publish import version_file
+from pipelines.publishing.publication import version_file
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Company
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from pipelines.content_hash import content_hash, published_tables, table_hash
+from pipelines.publishing.content_hash import content_hash, published_tables, table_hash
 
 _TABLE = """
 create schema core;

@@ -14,7 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from pipelines.contracts import SNAPSHOT_COLUMNS, SYSTEM_COLUMNS, Column, DeliveryTerms, Feed, feeds
-from pipelines.publish import audited_tables
+from pipelines.publishing.publication import audited_tables
 from pipelines.settings import PROJECT_ROOT
 
 MODELS = PROJECT_ROOT / "models"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from pipelines.errors import ExitCode, LockedError
-from pipelines.lock import looking, writing
+from pipelines.home.lock import looking, writing
 
 _HOLD = """
 import sys

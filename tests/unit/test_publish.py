@@ -12,12 +12,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import publish
 from pipelines.connections import connected, literal
-from pipelines.content_hash import content_hash
 from pipelines.errors import ExitCode, PublishError
 from pipelines.ledger.tables import create_tables, known_state_hash, published_state_hash
-from pipelines.publish import (
+from pipelines.publishing import publication as publish
+from pipelines.publishing.content_hash import content_hash
+from pipelines.publishing.publication import (
     audit_candidate,
     begin_candidate,
     candidate_file,

@@ -13,7 +13,7 @@ import pytest
 from daily_customers import COLUMNS, CUSTOMERS, HEADER, raw_keys
 from loading_home import Home
 
-from pipelines.archive import archived_delivery
+from pipelines.archive.batches import archived_delivery
 from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.errors import UsageError, WarehouseError

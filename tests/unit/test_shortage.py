@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.shortage import remedy_for_models
+from pipelines.home.shortage import remedy_for_models
 
 # As dbt-duckdb prints it.
 _NO_MEMORY = (

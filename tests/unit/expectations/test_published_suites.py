@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.publish import audited_tables
+from pipelines.publishing.publication import audited_tables
 
 CHANNELS = ("dm", "email", "sms", "push", "outbound_call")
 RIGHT_FILE = f"""

@@ -11,8 +11,8 @@ from loading_home import Home
 
 from pipelines.connections import connected
 from pipelines.contracts import feeds
-from pipelines.home import prepare
 from pipelines.ledger.tables import conservation
+from pipelines.orchestration.preparation import prepare
 from pipelines.privacy.prune import Prunable, prunable_files, prunable_rows, prunable_runs
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)

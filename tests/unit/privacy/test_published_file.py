@@ -8,11 +8,11 @@ import duckdb
 import pytest
 from loading_home import Home
 
-from pipelines import publish
 from pipelines.privacy import published_file
 from pipelines.privacy.person import Person, SourceRecord
 from pipelines.privacy.published_file import take_out
-from pipelines.publish import Verdict, candidate_file
+from pipelines.publishing import publication as publish
+from pipelines.publishing.publication import Verdict, candidate_file
 from pipelines.settings import Settings
 
 _TABLES = """

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.archive.manifest import last_sequence
 from pipelines.connections import connected, identifier, literal
-from pipelines.content_hash import PUBLISHED_SCHEMAS, content_hash, published_tables
-from pipelines.durable import synchronise
 from pipelines.errors import PublishError
+from pipelines.home.durable import synchronise
+from pipelines.home.shortage import free_megabytes, is_disk_full
 from pipelines.ledger.decisions import export_state, extent
 from pipelines.ledger.tables import known_state_hash
-from pipelines.manifest import last_sequence
+from pipelines.publishing.content_hash import PUBLISHED_SCHEMAS, content_hash, published_tables
 from pipelines.settings import PROJECT_ROOT, Settings
-from pipelines.shortage import free_megabytes, is_disk_full
 
 PUBLISHED_TABLES_ALONE = "published_tables_alone"
 """The part of the audit that finds what is not to be published at all."""

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from pipelines.durable import synchronise, write_durably
 from pipelines.errors import WarehouseError
+from pipelines.home.durable import synchronise, write_durably
 from pipelines.ledger.tables import Slot
 from pipelines.settings import Settings
 

@@ -3,7 +3,7 @@
 import os
 from datetime import UTC, datetime
 
-from pipelines.dbt_project import ensure_manifest
+from pipelines.publishing.dbt_project import ensure_manifest
 from pipelines.settings import PROJECT_ROOT, Settings
 from pipelines.sources.configuration import Company
 from pipelines.sources.sources_file import load_sources_file

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.archive.manifest import Manifest
 from pipelines.connections import exact_name, identifier, literal
 from pipelines.errors import UsageError
-from pipelines.manifest import Manifest
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Source, SourcesFile
 from pipelines.sources.deliveries import Delivery, source_of

@@ -1,0 +1,1 @@
+"""The candidate that dbt builds, its audit, and the one rename that publishes it."""
