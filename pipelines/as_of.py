@@ -27,7 +27,7 @@ from pipelines.ledger.erasures import erasures
 from pipelines.ledger.prunings import pruned_since
 from pipelines.ledger.tables import create_tables, current_loads
 from pipelines.ledger_writing import write_completeness
-from pipelines.privacy.tombstones import check_key
+from pipelines.person.tombstones import check_key
 from pipelines.publishing.content_hash import content_hash, published_tables, table_hash
 from pipelines.publishing.dbt_project import build_models
 from pipelines.publishing.publication import (

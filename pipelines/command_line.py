@@ -69,7 +69,7 @@ def options(
 def init() -> None:
     """Make the home folder, an annotated sources file to fill in, and Dagster's and dbt's own files."""
     from pipelines.orchestration.preparation import prepare, write_sources_template  # noqa: PLC0415
-    from pipelines.privacy.tombstones import make_key  # noqa: PLC0415
+    from pipelines.person.tombstones import make_key  # noqa: PLC0415
     from pipelines.summary import command  # noqa: PLC0415
 
     settings = Settings.from_environment()

@@ -24,9 +24,9 @@ from pipelines.ledger.decisions import export_state, import_state
 from pipelines.ledger.prunings import restore_lines, without_archive
 from pipelines.ledger.tables import Slot, conservation, create_tables
 from pipelines.load import load_deliveries, load_stale
-from pipelines.privacy.pruning import prune_again
 from pipelines.raw import remember_files
 from pipelines.repair import withdraw
+from pipelines.retention.pruning import prune_again
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.deliveries import Delivery

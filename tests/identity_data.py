@@ -13,8 +13,8 @@ import duckdb
 import pytest
 
 from pipelines.connections import literal
-from pipelines.identity.normalisers import create_normalising_macros
-from pipelines.identity.normalisers.addresses import create_region_keys
+from pipelines.normalisers import create_normalising_macros
+from pipelines.normalisers.addresses import create_region_keys
 
 FEBRL_FILES = {1: ("dataset1",), 2: ("dataset2",), 3: ("dataset3",), 4: ("dataset4a", "dataset4b")}
 FEBRL_TRUE_PAIRS = {1: 500, 2: 1_934, 3: 6_538, 4: 5_000}

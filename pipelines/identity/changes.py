@@ -10,7 +10,7 @@ import duckdb
 
 from pipelines.identity.edges import EDGE_COLUMNS
 from pipelines.identity.model import DEFAULT, Model
-from pipelines.identity.records import gather_records
+from pipelines.person.records import gather_records
 
 FEED = "branch__customers"
 """The feed whose rows are records of customers."""

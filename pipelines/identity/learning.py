@@ -7,11 +7,11 @@ from datetime import datetime
 
 from pipelines.connections import connected, reading
 from pipelines.identity import changes
-from pipelines.identity.normalisers import create_normalising_macros
-from pipelines.identity.records import gather_records
 from pipelines.identity.training import train
 from pipelines.ledger.decisions import export_state
 from pipelines.ledger.tables import create_tables
+from pipelines.normalisers import create_normalising_macros
+from pipelines.person.records import gather_records
 from pipelines.settings import Settings
 
 

@@ -14,10 +14,10 @@ from pipelines.identity import changes
 from pipelines.identity.changes import CHANGED_OR_GONE, Resolved
 from pipelines.identity.clusters import STEWARD, cluster
 from pipelines.identity.edges import find_edges
-from pipelines.identity.normalisers import create_normalising_macros
-from pipelines.identity.records import gather_records
 from pipelines.ledger.identity import assign_customers, assignments_in_force, overrides_in_force, write_assignments
-from pipelines.privacy.tombstones import name_returned
+from pipelines.normalisers import create_normalising_macros
+from pipelines.person.records import gather_records
+from pipelines.person.tombstones import name_returned
 from pipelines.settings import Settings
 
 

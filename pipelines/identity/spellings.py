@@ -7,7 +7,7 @@ customer does not depend on it.
 import duckdb
 
 from pipelines.connections import connected
-from pipelines.identity.normalisers import create_normalising_macros
+from pipelines.normalisers import create_normalising_macros
 from pipelines.settings import Settings
 
 # As the dbt macro clean_text has it, by which staging gives texts to the models.

@@ -29,9 +29,9 @@ def show(
     from pipelines.ledger.accesses import record_access  # noqa: PLC0415
     from pipelines.ledger.decisions import export_state  # noqa: PLC0415
     from pipelines.ledger.tables import create_tables  # noqa: PLC0415
+    from pipelines.person.holdings import find_holdings  # noqa: PLC0415
+    from pipelines.person.person import find_person, shared_values  # noqa: PLC0415
     from pipelines.privacy.document import person_document  # noqa: PLC0415
-    from pipelines.privacy.holdings import find_holdings  # noqa: PLC0415
-    from pipelines.privacy.person import find_person, shared_values  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     out = out.expanduser().resolve() if out else None
@@ -77,8 +77,8 @@ def prune(
     from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.ledger.tables import create_tables  # noqa: PLC0415
     from pipelines.orchestration.preparation import prepare  # noqa: PLC0415
-    from pipelines.privacy.prune import prunable_files, prunable_rows, prunable_runs  # noqa: PLC0415
-    from pipelines.privacy.pruning import kept_for_look_ups, prunable_history  # noqa: PLC0415
+    from pipelines.retention.prunable import prunable_files, prunable_rows, prunable_runs  # noqa: PLC0415
+    from pipelines.retention.pruning import kept_for_look_ups, prunable_history  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     with writing_command("prune", wait, today) as command:
@@ -121,7 +121,7 @@ def list_accesses(
     from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.home.lock import looking  # noqa: PLC0415
     from pipelines.ledger.accesses import accesses, is_kept  # noqa: PLC0415
-    from pipelines.privacy.person import find_person  # noqa: PLC0415
+    from pipelines.person.person import find_person  # noqa: PLC0415
 
     settings = Settings.from_environment()
     require_loaded(settings)

@@ -9,8 +9,8 @@ from pipelines.archive.batches import fill_records
 from pipelines.connections import has_table, identifier, literal
 from pipelines.contracts import feeds
 from pipelines.identity.evidence import edges_of, events, golden_record, records_of
-from pipelines.privacy.holdings import Holdings
-from pipelines.privacy.person import Person
+from pipelines.person.holdings import Holdings
+from pipelines.person.person import Person
 from pipelines.settings import Settings
 
 # Where a row came from, and what became of it. Of a batch that was loaded again, the last line counts.

@@ -19,9 +19,9 @@ from pipelines.progress_display import ProgressDisplay
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from pipelines.person.person import Person
+    from pipelines.person.search import Clean, Hit
     from pipelines.privacy.erasure import Plan
-    from pipelines.privacy.person import Person
-    from pipelines.privacy.search import Clean, Hit
     from pipelines.sources.configuration import SourcesFile
 
 _UNTOUCHED = ("inbox", "truth")
@@ -59,8 +59,8 @@ def erase(  # noqa: PLR0913 (each is an option of the command)
     if (mode == "separate") != (until is not None):
         raise UsageError("--mode separate and --until go together", "give the day on which the file is destroyed")
     from pipelines.archive.manifest import require_warehouse  # noqa: PLC0415
+    from pipelines.person.search import search  # noqa: PLC0415
     from pipelines.privacy import erasure  # noqa: PLC0415
-    from pipelines.privacy.search import search  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     with writing_command("erase", wait, today) as command:

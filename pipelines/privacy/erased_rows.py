@@ -18,8 +18,8 @@ from pipelines.archive.manifest import batch_folder
 from pipelines.connections import exact_name, identifier, literal
 from pipelines.contracts import Feed, feeds
 from pipelines.home.durable import synchronise
-from pipelines.privacy.holdings import archived_batches, archived_by_source, customer_column
-from pipelines.privacy.person import REGISTER
+from pipelines.person.holdings import archived_batches, archived_by_source, customer_column
+from pipelines.person.person import REGISTER
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Mapping, Source, SourcesFile
 from pipelines.sources.landing_table import OWN_COLUMNS, landed_name

@@ -24,12 +24,12 @@ from pipelines.errors import UsageError
 from pipelines.home.durable import synchronise
 from pipelines.ledger.decisions import Author, export_state
 from pipelines.ledger.tables import create_tables
+from pipelines.person.holdings import find_holdings
+from pipelines.person.matching import Matching
+from pipelines.person.person import Person, find_persons, shared_values
+from pipelines.person.tombstones import make_key, tombstones_of
 from pipelines.privacy import erased_rows, erased_state, journal, separation
-from pipelines.privacy.holdings import find_holdings
 from pipelines.privacy.journal import Journal
-from pipelines.privacy.matching import Matching
-from pipelines.privacy.person import Person, find_persons, shared_values
-from pipelines.privacy.tombstones import make_key, tombstones_of
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.deliveries import source_of

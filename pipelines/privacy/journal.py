@@ -12,8 +12,8 @@ from datetime import date, datetime
 from pathlib import Path
 
 from pipelines.home.durable import synchronise, write_durably
+from pipelines.person.person import Person, SourceRecord
 from pipelines.privacy.interrupted import JOURNAL
-from pipelines.privacy.person import Person, SourceRecord
 from pipelines.settings import Settings
 
 

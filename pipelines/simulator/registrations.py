@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.connections import literal
-from pipelines.identity.normalisers import create_normalising_macros
-from pipelines.identity.normalisers.addresses import create_region_keys
+from pipelines.normalisers import create_normalising_macros
+from pipelines.normalisers.addresses import create_region_keys
 from pipelines.simulator import registration_draws as draws
 from pipelines.simulator.areas import Areas, draw_areas
 from pipelines.simulator.registration_text import CREATE_WRITTEN, PHONES_WRITTEN

@@ -12,8 +12,8 @@ from loading_home import Home
 
 from pipelines.connections import connected
 from pipelines.ledger.decisions import export_state
+from pipelines.person.search import Hit, search
 from pipelines.privacy.interrupted import JOURNAL
-from pipelines.privacy.search import Hit, search
 
 from .contents import content
 from .killing import KillServer

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from pipelines.contracts import Column, Feed, feeds
-from pipelines.privacy.search import Hit, search
+from pipelines.person.search import Hit, search
 from pipelines.settings import Settings
 
 from .homes import Home

@@ -14,9 +14,9 @@ from pipelines.connections import connected
 from pipelines.ledger.accesses import Access, accesses, record_access
 from pipelines.ledger.decisions import Author, export_state, import_state
 from pipelines.ledger.tables import create_tables
+from pipelines.person.holdings import find_holdings
+from pipelines.person.person import find_person, shared_values
 from pipelines.privacy.document import person_document
-from pipelines.privacy.holdings import find_holdings
-from pipelines.privacy.person import find_person, shared_values
 
 AUTHOR = Author("officer", datetime(2024, 2, 1, 9), "request 4711")
 

@@ -18,9 +18,9 @@ from pipelines.errors import UsageError
 from pipelines.identity.resolution import resolve
 from pipelines.ledger.decisions import Author, export_state
 from pipelines.load import Reload
+from pipelines.person.search import search
 from pipelines.privacy import erased_rows, erased_state, erasure, journal
 from pipelines.privacy.interrupted import JOURNAL, finish_interrupted
-from pipelines.privacy.search import search
 from pipelines.privacy.separation import destroy_ended
 from pipelines.rebuild import rebuild
 

@@ -10,9 +10,9 @@ from loading_home import Home
 from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.errors import UsageError
-from pipelines.identity.records import surrogate_key
-from pipelines.privacy.holdings import Holdings, customer_column, find_holdings
-from pipelines.privacy.person import Person, find_person, shared_values
+from pipelines.person.holdings import Holdings, customer_column, find_holdings
+from pipelines.person.person import Person, find_person, shared_values
+from pipelines.person.records import surrogate_key
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.privacy.matching import Matching
-from pipelines.privacy.spellings import END, patterns
+from pipelines.person.matching import Matching
+from pipelines.person.spellings import END, patterns
 
 FEW = {
     "name": ["하늘별", "𠮷田太郎", "Anna Kilič", "O'Neil-Kim"],

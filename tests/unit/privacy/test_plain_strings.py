@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.privacy.plain_strings import PlainStrings
-from pipelines.privacy.spellings import END, squeezed, squeezed_content
+from pipelines.person.plain_strings import PlainStrings
+from pipelines.person.spellings import END, squeezed, squeezed_content
 
 # What squeezing treats apart, and what lies beside it in UTF-8: syllables, their parts, digits of full width, dashes.
 ODD = (

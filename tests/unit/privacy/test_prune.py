@@ -13,7 +13,7 @@ from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.ledger.tables import conservation
 from pipelines.orchestration.preparation import prepare
-from pipelines.privacy.prune import Prunable, prunable_files, prunable_rows, prunable_runs
+from pipelines.retention.prunable import Prunable, prunable_files, prunable_rows, prunable_runs
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 

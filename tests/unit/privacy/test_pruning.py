@@ -15,11 +15,11 @@ from pipelines.ledger.decisions import Author
 from pipelines.ledger.prunings import pruned_since
 from pipelines.ledger.tables import known, known_state_hash
 from pipelines.load import Reload
-from pipelines.privacy import pruning
-from pipelines.privacy.prune import Prunable, prunable_rows
-from pipelines.privacy.pruning import kept_for_look_ups, prunable_history
 from pipelines.rebuild import rebuild
 from pipelines.repair import find_deliveries, load_what_is_stale, restore, retract
+from pipelines.retention import pruning
+from pipelines.retention.prunable import Prunable, prunable_rows
+from pipelines.retention.pruning import kept_for_look_ups, prunable_history
 from pipelines.sources import deliveries
 from pipelines.sources.deliveries import find_arrivals
 from pipelines.state import look

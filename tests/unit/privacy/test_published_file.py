@@ -8,8 +8,8 @@ import duckdb
 import pytest
 from loading_home import Home
 
+from pipelines.person.person import Person, SourceRecord
 from pipelines.privacy import published_file
-from pipelines.privacy.person import Person, SourceRecord
 from pipelines.privacy.published_file import take_out
 from pipelines.publishing import publication as publish
 from pipelines.publishing.publication import Verdict, candidate_file

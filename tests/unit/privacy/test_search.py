@@ -14,8 +14,8 @@ import duckdb
 import pytest
 
 from pipelines.connections import connected
-from pipelines.privacy.search import Hit, Values, search
-from pipelines.privacy.spellings import patterns, phone_digits
+from pipelines.person.search import Hit, Values, search
+from pipelines.person.spellings import patterns, phone_digits
 from pipelines.settings import Settings
 
 VALUES = {"name": ["하늘별"], "phone": ["010-5626-1111"], "email": ["Sky@Example.com"], "birth_date": ["1980-07-16"]}
@@ -176,7 +176,7 @@ def test_a_hash_is_found_whole_and_holds_nothing_else(settings, tmp_path, values
 
 
 def test_a_value_across_two_chunks_of_a_long_line_is_found(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr("pipelines.privacy.search._CHUNK_BYTES", 2048)
+    monkeypatch.setattr("pipelines.person.search._CHUNK_BYTES", 2048)
     for before in range(2040, 2056):
         (tmp_path / "log.txt").write_text("x " * 3000 + "y" * before + " Sky@Example.com " + "z " * 5000)
         assert [hit.kind for hit in search(settings, tmp_path, VALUES)] == ["email"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.identity.normalisers import create_normalising_macros
-from pipelines.identity.records import gather_records
+from pipelines.normalisers import create_normalising_macros
+from pipelines.person.records import gather_records
 from pipelines.simulator.registrations import write_registrations
 
 PEOPLE = 20_000

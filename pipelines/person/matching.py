@@ -17,8 +17,8 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.connections import literal
-from pipelines.privacy.plain_strings import ESCAPE, PlainStrings
-from pipelines.privacy.spellings import END, loose_values, patterns, phone_digits, squeezed, unsqueezed
+from pipelines.person.plain_strings import ESCAPE, PlainStrings
+from pipelines.person.spellings import END, loose_values, patterns, phone_digits, squeezed, unsqueezed
 
 _FEW = 50
 """Strings up to which one expression finds them in text as it is written."""

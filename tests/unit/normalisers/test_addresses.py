@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import duckdb
 import pytest
 
-from pipelines.identity.normalisers import create_normalising_macros
-from pipelines.identity.normalisers.addresses import create_region_keys
+from pipelines.normalisers import create_normalising_macros
+from pipelines.normalisers.addresses import create_region_keys
 
 Parts = Callable[[str | None], dict]
 

@@ -11,9 +11,9 @@ import duckdb
 
 from pipelines.connections import literal
 from pipelines.errors import UsageError
-from pipelines.identity.normalisers import create_normalising_macros
-from pipelines.identity.records import RECORD_ID, surrogate_key
 from pipelines.ledger.identity import assignments_in_force
+from pipelines.normalisers import create_normalising_macros
+from pipelines.person.records import RECORD_ID, surrogate_key
 
 REGISTER = "branch__customers"
 """The feed of the records that identity tells apart."""

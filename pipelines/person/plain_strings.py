@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
-from pipelines.privacy.spellings import END, squeezed_content
+from pipelines.person.spellings import END, squeezed_content
 
 ESCAPE = b"\\u"
 """What begins a character that JSON has written in ASCII: of what comes after it nothing is known before it is read."""

@@ -22,7 +22,7 @@ from typing import IO, Any, cast
 import duckdb
 
 from pipelines.connections import connected, exact_name, identifier, literal
-from pipelines.privacy.matching import Matching, can_hold
+from pipelines.person.matching import Matching, can_hold
 from pipelines.settings import Settings
 from pipelines.sources.parquet_landing import parquet_schema
 

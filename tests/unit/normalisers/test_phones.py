@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.identity.normalisers import create_normalising_macros
+from pipelines.normalisers import create_normalising_macros
 
 Value = Callable[..., object]
 DBT_MACRO = Path(__file__).parents[4] / "dbt_project" / "macros" / "plain_phone.sql"

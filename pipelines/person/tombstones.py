@@ -13,12 +13,12 @@ import duckdb
 from pipelines.connections import identifier, literal, reading
 from pipelines.contracts import Feed
 from pipelines.errors import UsageError
-from pipelines.identity.normalisers import create_normalising_macros
-from pipelines.identity.records import PERSON_KEY, RECORD_ID, surrogate_key
 from pipelines.ledger.erasures import is_there
-from pipelines.privacy.holdings import customer_column
-from pipelines.privacy.person import REGISTER, Person
-from pipelines.privacy.spellings import folded
+from pipelines.normalisers import create_normalising_macros
+from pipelines.person.holdings import customer_column
+from pipelines.person.person import REGISTER, Person
+from pipelines.person.records import PERSON_KEY, RECORD_ID, surrogate_key
+from pipelines.person.spellings import folded
 from pipelines.settings import Settings, erasure_key
 from pipelines.sources.configuration import Company
 from pipelines.sources.keyed_hash import padded_keys

@@ -6,15 +6,7 @@ What is decided from two records is elsewhere.
 
 import duckdb
 
-from pipelines.identity.normalisers import (
-    addresses,
-    business_numbers,
-    dates,
-    emails,
-    letters,
-    names,
-    phones,
-)
+from pipelines.normalisers import addresses, business_numbers, dates, emails, letters, names, phones
 
 
 def create_normalising_macros(connection: duckdb.DuckDBPyConnection, country_code: str = "82") -> None:

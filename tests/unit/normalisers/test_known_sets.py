@@ -4,8 +4,8 @@ import duckdb
 import pytest
 from identity_data import FEBRL_TRUE_PAIRS, KOREAN_TRUE_PAIRS, febrl, korean_folder, korean_made
 
-from pipelines.identity.normalisers import create_normalising_macros
 from pipelines.identity.scoring import PairScores, pair_scores
+from pipelines.normalisers import create_normalising_macros
 
 
 def agreeing(connection: duckdb.DuckDBPyConnection, *columns: str) -> PairScores:

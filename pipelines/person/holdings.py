@@ -18,10 +18,10 @@ from pipelines.archive.batches import archived_files, archived_rows
 from pipelines.archive.manifest import read_manifests
 from pipelines.connections import identifier, literal
 from pipelines.contracts import Feed, feeds
-from pipelines.identity.records import surrogate_key
-from pipelines.privacy.matching import Matching
-from pipelines.privacy.person import REGISTER, Person
-from pipelines.privacy.spellings import folded, folded_value, phone_digits
+from pipelines.person.matching import Matching
+from pipelines.person.person import REGISTER, Person
+from pipelines.person.records import surrogate_key
+from pipelines.person.spellings import folded, folded_value, phone_digits
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Source, SourcesFile
 from pipelines.sources.deliveries import source_of

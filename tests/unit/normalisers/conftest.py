@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import duckdb
 import pytest
 
-from pipelines.identity.normalisers import create_normalising_macros
+from pipelines.normalisers import create_normalising_macros
 
 
 @pytest.fixture(scope="session")

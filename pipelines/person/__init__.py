@@ -1,0 +1,1 @@
+"""Recognising a person: whose a row is, what is held of them and where, and who was erased."""
