@@ -9,7 +9,7 @@ from pathlib import Path
 from pipelines.connections import connected
 from pipelines.home.lock import writing
 from pipelines.ledger.tables import create_tables
-from pipelines.load import load_feed
+from pipelines.loading.feed import load_feed
 from pipelines.settings import Settings
 from pipelines.sources.sources_file import load_sources_file
 

@@ -15,7 +15,6 @@ import duckdb
 
 from pipelines.archive.batches import recover_archive
 from pipelines.archive.manifest import read_manifests
-from pipelines.completeness import assess
 from pipelines.connections import connected, literal
 from pipelines.contracts import feeds
 from pipelines.errors import AuditError, PublishError, UsageError
@@ -26,7 +25,8 @@ from pipelines.ledger.decisions import export_state, import_state
 from pipelines.ledger.erasures import erasures
 from pipelines.ledger.prunings import pruned_since
 from pipelines.ledger.tables import create_tables, current_loads
-from pipelines.ledger_writing import write_completeness
+from pipelines.loading.completeness import assess
+from pipelines.loading.ledger_lines import write_completeness
 from pipelines.person.tombstones import check_key
 from pipelines.publishing.content_hash import content_hash, published_tables, table_hash
 from pipelines.publishing.dbt_project import build_models

@@ -28,15 +28,16 @@ from dagster import (
 
 from pipelines.archive.manifest import require_warehouse
 from pipelines.backfill import feeds_done, note_done
-from pipelines.completeness import assess
 from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
 from pipelines.identity.resolution import resolve
 from pipelines.identity.spellings import note_spellings
 from pipelines.ledger.decisions import export_state
 from pipelines.ledger.tables import conservation, create_tables, current_loads
-from pipelines.ledger_writing import write_completeness
-from pipelines.load import load_feed
+from pipelines.loading.completeness import assess
+from pipelines.loading.feed import load_feed
+from pipelines.loading.ledger_lines import write_completeness
+from pipelines.loading.raw import FailedRule, LoadResult
 from pipelines.privacy.interrupted import finish_interrupted
 from pipelines.progress import report
 from pipelines.publishing.publication import (
@@ -47,7 +48,6 @@ from pipelines.publishing.publication import (
     publish_candidate,
 )
 from pipelines.quality.freshness import freshness
-from pipelines.raw import FailedRule, LoadResult
 from pipelines.resources import Home
 from pipelines.run_tags import BACKFILL, instant, reload_of
 from pipelines.settings import Settings

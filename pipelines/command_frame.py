@@ -89,7 +89,7 @@ def require_loaded(settings: Settings) -> None:
 @contextmanager
 def writing_command(name: str, wait: float, today: datetime | None = None) -> Iterator[Writing]:
     """The frame of a command that writes to the home; nobody else does meanwhile. Raises LockedError."""
-    from pipelines.state import instant_of  # noqa: PLC0415
+    from pipelines.loading.look import instant_of  # noqa: PLC0415
 
     settings = Settings.from_environment()
     started = time.monotonic()

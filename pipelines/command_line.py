@@ -126,8 +126,8 @@ def run(
     out: Annotated[Path | None, typer.Option(help="The new file for --as-of; nothing else is written.")] = None,
 ) -> None:
     """Load what has arrived, gate it, build the marts, audit and publish. Does nothing where nothing is new."""
+    from pipelines.loading.look import look  # noqa: PLC0415
     from pipelines.run_tags import tags_to_load  # noqa: PLC0415
-    from pipelines.state import look  # noqa: PLC0415
     from pipelines.summary import show_idle  # noqa: PLC0415
 
     if (as_of is None) != (out is None):
@@ -242,7 +242,7 @@ def publish(wait: Wait = 0, today: Today = None) -> None:
 @app.command(epilog="Example: [cyan]crmdw status[/cyan]")
 def status(today: Today = None) -> None:
     """Show what is loaded per feed, what waits in the inbox, and what is refused or overdue. Changes nothing."""
-    from pipelines.state import instant_of, look  # noqa: PLC0415
+    from pipelines.loading.look import instant_of, look  # noqa: PLC0415
     from pipelines.summary import show_status  # noqa: PLC0415
 
     settings = Settings.from_environment()

@@ -24,9 +24,9 @@ from dagster import (
 )
 
 from pipelines.errors import LockedError
+from pipelines.loading.look import State, look
 from pipelines.run_tags import tags_to_load
 from pipelines.settings import Settings
-from pipelines.state import State, look
 
 JOB_NAME = "warehouse"
 _PAUSE = timedelta(minutes=15)

@@ -13,8 +13,8 @@ import duckdb
 from pipelines.archive.batches import archived_files, land_from_archive
 from pipelines.connections import connected, identifier, insert_rows
 from pipelines.errors import UsageError
-from pipelines.gate.decided import keep_fixed
 from pipelines.ledger.tables import Known, Load
+from pipelines.loading.decided_rows import keep_fixed
 from pipelines.quarantine import HeldRow, row_name
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile

@@ -23,8 +23,8 @@ from pipelines.home.durable import synchronise
 from pipelines.ledger.decisions import export_state, import_state
 from pipelines.ledger.prunings import restore_lines, without_archive
 from pipelines.ledger.tables import Slot, conservation, create_tables
-from pipelines.load import load_deliveries, load_stale
-from pipelines.raw import remember_files
+from pipelines.loading.feed import load_deliveries, load_stale
+from pipelines.loading.raw import remember_files
 from pipelines.repair import withdraw
 from pipelines.retention.pruning import prune_again
 from pipelines.settings import Settings

@@ -237,7 +237,7 @@ def retract(
     """Withdraw a delivery on purpose: its rows leave the warehouse, and the same file is not loaded again."""
     from pipelines.archive.batches import archived_delivery  # noqa: PLC0415
     from pipelines.contracts import feeds  # noqa: PLC0415
-    from pipelines.load import load_deliveries  # noqa: PLC0415
+    from pipelines.loading.feed import load_deliveries  # noqa: PLC0415
     from pipelines.repair import find_deliveries, load_what_is_stale, restore  # noqa: PLC0415
     from pipelines.repair import retract as withdraw_deliveries  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415

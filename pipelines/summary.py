@@ -12,8 +12,8 @@ from rich.table import Table
 from pipelines.connections import connected
 from pipelines.errors import IncompleteError
 from pipelines.ledger.tables import COUNTS, conservation
+from pipelines.loading.look import State
 from pipelines.settings import Settings
-from pipelines.state import State
 
 _HELD = """
 select

@@ -8,8 +8,8 @@ import yaml
 
 from pipelines.connections import connected
 from pipelines.ledger.tables import create_tables
-from pipelines.load import load_feed
-from pipelines.raw import LoadResult
+from pipelines.loading.feed import load_feed
+from pipelines.loading.raw import LoadResult
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.sources_file import load_sources_file

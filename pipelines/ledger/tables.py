@@ -1,6 +1,6 @@
 """The load ledger and the raw tables beside it: their shape, and the questions the pipelines ask of them.
 
-Nothing here moves rows; that is `pipelines/raw.py`, which writes raw rows and ledger lines in one transaction.
+Nothing here moves rows; that is `pipelines/loading/raw.py`, which writes raw rows and ledger lines in one transaction.
 """
 
 import hashlib

@@ -22,8 +22,8 @@ def report(
     ] = None,
 ) -> None:
     """Write one HTML page: what came, what is missing, which rules failed and what is held back. Changes nothing."""
+    from pipelines.loading.look import instant_of  # noqa: PLC0415
     from pipelines.quality.report import write_report  # noqa: PLC0415
-    from pipelines.state import instant_of  # noqa: PLC0415
 
     settings = Settings.from_environment()
     path = write_report(settings, instant_of(settings, today), out.expanduser().resolve() if out else None)

@@ -10,9 +10,9 @@ from typing import Any
 
 import duckdb
 
-from pipelines.completeness import Completeness, assess
 from pipelines.contracts import feeds
 from pipelines.ledger.tables import COUNTS, conservation, current_loads
+from pipelines.loading.completeness import Completeness, assess
 from pipelines.quality.freshness import Freshness, freshness
 from pipelines.quality.identity_figures import IdentityFigures, identity_figures
 from pipelines.quarantine import Summary, summaries

@@ -20,7 +20,7 @@ from pipelines.command_line import main
 from pipelines.connections import connected
 from pipelines.ledger.decisions import Author
 from pipelines.ledger.tables import create_tables
-from pipelines.load import Reload, load_feed
+from pipelines.loading.feed import Reload, load_feed
 from pipelines.privacy import erasure
 from pipelines.privacy.interrupted import finish_interrupted
 from pipelines.rebuild import rebuild

@@ -15,7 +15,7 @@ from pipelines.connections import connected, literal
 from pipelines.identity.resolution import resolve
 from pipelines.identity.spellings import note_spellings
 from pipelines.ledger.tables import create_tables
-from pipelines.load import load_feed
+from pipelines.loading.feed import load_feed
 from pipelines.settings import Settings
 from pipelines.simulator import simulate
 from pipelines.sources.sources_file import load_sources_file

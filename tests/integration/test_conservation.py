@@ -23,7 +23,7 @@ from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.errors import UsageError
 from pipelines.ledger.decisions import Author
-from pipelines.load import load_deliveries
+from pipelines.loading.feed import load_deliveries
 from pipelines.quarantine import held_rows
 from pipelines.rebuild import rebuild
 from pipelines.repair import decide, find_deliveries, load_what_is_stale, mark_stale, restore, retract

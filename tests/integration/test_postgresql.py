@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from loading_home import Home
 
-from pipelines import load
-from pipelines.completeness import assess
 from pipelines.connections import connected
 from pipelines.doctor import examine
 from pipelines.errors import SourcesFileError
 from pipelines.ledger.tables import current_loads
-from pipelines.load import Reload
+from pipelines.loading import feed as load
+from pipelines.loading.completeness import assess
+from pipelines.loading.feed import Reload
+from pipelines.loading.look import look
 from pipelines.sources.deliveries import Arrivals
-from pipelines.state import look
 
 from .postgresql_server import PASSWORD, Server, server  # noqa: F401 (pytest finds the fixture here)
 

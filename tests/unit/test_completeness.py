@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipelines.completeness import Completeness, assess
 from pipelines.ledger.tables import Load
+from pipelines.loading.completeness import Completeness, assess
 from pipelines.sources.configuration import SourcesFile
 
 SEOUL = ZoneInfo("Asia/Seoul")

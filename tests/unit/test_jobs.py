@@ -26,11 +26,11 @@ from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOr
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from pipelines import jobs
-from pipelines.completeness import Completeness
 from pipelines.errors import LockedError
 from pipelines.jobs import arrival_sensor, morning_schedule
+from pipelines.loading.completeness import Completeness
+from pipelines.loading.look import State
 from pipelines.sources.deliveries import Arrivals, Delivery
-from pipelines.state import State
 
 TODAY = datetime.now(UTC).date()
 SOURCES: Any = SimpleNamespace(company=SimpleNamespace(time_zone="Asia/Seoul"), first_delivery_date=TODAY)

@@ -7,7 +7,7 @@ import pytest
 from daily_customers import COLUMNS, CUSTOMERS, HEADER, customer_file, deliver, held, raw_keys
 from loading_home import Home
 
-from pipelines.load import Reload
+from pipelines.loading.feed import Reload
 from pipelines.settings import PROJECT_ROOT
 
 KOREAN_DATA = PROJECT_ROOT.parent / "shared" / "data" / "korean"
@@ -141,7 +141,7 @@ def test_a_corrected_snapshot_makes_later_ones_be_compared_anew_even_in_a_reload
 def test_a_file_that_changes_while_it_is_read_waits_for_the_next_load(
     branch: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pipelines.gate.candidates as loading  # noqa: PLC0415 (the function is replaced in the module that calls it)
+    import pipelines.loading.gather as loading  # noqa: PLC0415 (the function is replaced in the module that calls it)
 
     path = deliver(branch, 1, customer_file(1))
     deliver(branch, 2, customer_file(2))

@@ -19,12 +19,12 @@ from pipelines.contracts import feeds
 from pipelines.errors import UsageError, WarehouseError
 from pipelines.ledger.decisions import Author
 from pipelines.ledger.tables import known
-from pipelines.load import Reload, load_deliveries
+from pipelines.loading.feed import Reload, load_deliveries
+from pipelines.loading.look import look
 from pipelines.mending import Mending
 from pipelines.quarantine import HeldRow, find_row, fixed_values, held_rows, summaries
 from pipelines.rebuild import rebuild
 from pipelines.repair import decide, find_deliveries, load_what_is_stale, mark_stale, restore, retract
-from pipelines.state import look
 from pipelines.work_sheet import rows_of, sheet, take_changes, write_sheet
 
 AREAS = "demographics__areas"

@@ -7,8 +7,8 @@ from loading_home import Home
 
 from pipelines.connections import connected
 from pipelines.ledger.tables import known_state_hash
-from pipelines.load import Reload
-from pipelines.state import look
+from pipelines.loading.feed import Reload
+from pipelines.loading.look import look
 
 CUSTOMERS = "branch__customers"
 NOW = datetime(2024, 1, 2, tzinfo=UTC)

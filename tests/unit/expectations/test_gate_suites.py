@@ -18,7 +18,7 @@ import pytest
 
 from pipelines.connections import identifier
 from pipelines.contracts import Column, Feed, feeds
-from pipelines.gate.candidates import mark_repeated
+from pipelines.loading.gather import mark_repeated
 from pipelines.sources.mapping import create_candidates
 
 Row = dict[str, Any]

@@ -12,7 +12,7 @@ from pipelines.identity.overrides import override, undo
 from pipelines.identity.resolution import Resolution, resolve
 from pipelines.ledger.decisions import Author, export_state
 from pipelines.ledger.tables import current_loads
-from pipelines.load import Reload, load_stale
+from pipelines.loading.feed import Reload, load_stale
 from pipelines.rebuild import rebuild
 from pipelines.repair import retract
 

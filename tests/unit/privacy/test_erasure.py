@@ -17,7 +17,7 @@ from pipelines.contracts import feeds
 from pipelines.errors import UsageError
 from pipelines.identity.resolution import resolve
 from pipelines.ledger.decisions import Author, export_state
-from pipelines.load import Reload
+from pipelines.loading.feed import Reload
 from pipelines.person.search import search
 from pipelines.privacy import erased_rows, erased_state, erasure, journal
 from pipelines.privacy.interrupted import JOURNAL, finish_interrupted

@@ -14,7 +14,8 @@ from pipelines.errors import UsageError
 from pipelines.ledger.decisions import Author
 from pipelines.ledger.prunings import pruned_since
 from pipelines.ledger.tables import known, known_state_hash
-from pipelines.load import Reload
+from pipelines.loading.feed import Reload
+from pipelines.loading.look import look
 from pipelines.rebuild import rebuild
 from pipelines.repair import find_deliveries, load_what_is_stale, restore, retract
 from pipelines.retention import pruning
@@ -22,7 +23,6 @@ from pipelines.retention.prunable import Prunable, prunable_rows
 from pipelines.retention.pruning import kept_for_look_ups, prunable_history
 from pipelines.sources import deliveries
 from pipelines.sources.deliveries import find_arrivals
-from pipelines.state import look
 
 TRANSACTIONS, CONTRACTS = "branch__transactions", "branch__contracts"
 AREAS, RESPONSES = "demographics__areas", "campaign__responses"

@@ -13,7 +13,7 @@ import pytest
 import xlsxwriter
 from loading_home import Home
 
-from pipelines.load import Reload
+from pipelines.loading.feed import Reload
 
 CUSTOMERS = "branch__customers"
 HEADER = ["no", "name", "addr", "memo", "sign"]
@@ -124,7 +124,7 @@ def test_what_is_stored_of_a_delivery_is_masked_by_what_its_columns_are(home: Ho
 def test_without_the_masking_the_search_finds_the_numbers(
     home: Home, format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.gate.candidates.mask_landing", lambda gate, source, kinds: {})
+    monkeypatch.setattr("pipelines.loading.gather.mask_landing", lambda gate, source, kinds: {})
     deliver(home, format)
     home.load(CUSTOMERS)
     assert leaks(home, CARD) and leaks(home, RESIDENT)

@@ -21,10 +21,10 @@ from pipelines.archive.manifest import read_manifest
 from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
 from pipelines.errors import DatabaseError
-from pipelines.gate.candidates import gather_candidates
 from pipelines.home.shortage import telling_shortage
 from pipelines.ledger.tables import Known, Load, known
-from pipelines.raw import LoadResult, remember_files, write_gated
+from pipelines.loading.gather import gather_candidates
+from pipelines.loading.raw import LoadResult, remember_files, write_gated
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.deliveries import Arrivals, Delivery, archived_deliveries, find_arrivals

@@ -6,7 +6,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipelines.archive.manifest import require_warehouse
-from pipelines.completeness import Completeness, assess
 from pipelines.connections import connected
 from pipelines.home.lock import looking
 from pipelines.ledger.tables import (
@@ -18,6 +17,7 @@ from pipelines.ledger.tables import (
     published_state_hash,
     state_hash,
 )
+from pipelines.loading.completeness import Completeness, assess
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.deliveries import Arrivals, find_arrivals

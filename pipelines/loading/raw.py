@@ -13,7 +13,7 @@ from pipelines.archive.manifest import Manifest, earlier_arrivals, next_sequence
 from pipelines.connections import attached, identifier, insert_rows
 from pipelines.contracts import Feed
 from pipelines.ledger.tables import COUNTS
-from pipelines.ledger_writing import write_ledger
+from pipelines.loading.ledger_lines import write_ledger
 from pipelines.settings import Settings
 from pipelines.sources.deliveries import Delivery
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from pipelines.completeness import Completeness
 from pipelines.connections import identifier, literal
 from pipelines.contracts import Feed
+from pipelines.loading.completeness import Completeness
 from pipelines.sources.configuration import Company
 
 

@@ -1,0 +1,1 @@
+"""One feed's way from its deliveries to raw: gathered, judged by the gate, written with its lines in the ledger."""
