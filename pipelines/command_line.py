@@ -152,7 +152,7 @@ def run(
 def _run_as_of(command: Writing, day: date, out: Path) -> None:
     """Make again what was published on `day`, and say whether it is the same."""
     from pipelines.archive.manifest import require_warehouse  # noqa: PLC0415
-    from pipelines.as_of import STEPS, check_target, find_edition, remake  # noqa: PLC0415
+    from pipelines.replay.as_of import STEPS, check_target, find_edition, remake  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     settings = command.settings
@@ -203,7 +203,7 @@ def backfill(
     from pipelines.backfill import backfill_key, feeds_done, forget  # noqa: PLC0415
     from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.contracts import feeds  # noqa: PLC0415
-    from pipelines.repair import require_open  # noqa: PLC0415
+    from pipelines.repair.decided import require_open  # noqa: PLC0415
     from pipelines.run_tags import tags_to_backfill  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 

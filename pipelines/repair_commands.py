@@ -1,6 +1,6 @@
 """The commands of `crmdw` with which a steward repairs what came wrong: the quarantine, retractions, a rebuild.
 
-What they do is in `pipelines/repair.py` and `pipelines/rebuild.py`. Records are shown on the terminal and nowhere else.
+What they do is in `pipelines/repair/decided.py` and `pipelines/replay/rebuild.py`. Records are shown on the terminal and nowhere else.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,8 +19,8 @@ from pipelines.progress_display import ProgressDisplay
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from pipelines.mending import Mending
-    from pipelines.quarantine import HeldRow
+    from pipelines.repair.mending import Mending
+    from pipelines.repair.quarantine import HeldRow
 
 app = typer.Typer(help="Rows that a gate held back: what they are, and what becomes of them.", no_args_is_help=True)
 
@@ -37,7 +37,7 @@ def list_rows(
     """Show what is held back by feed and reason: rows, since when, how much revenue, and the first of them."""
     from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.home.lock import looking  # noqa: PLC0415
-    from pipelines.quarantine import summaries  # noqa: PLC0415
+    from pipelines.repair.quarantine import summaries  # noqa: PLC0415
 
     settings = _home(feed)
     with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
@@ -78,7 +78,7 @@ def show(
     """Show one row, its reasons and decisions; or write the open rows of a feed as a sheet. Both are personal data."""
     from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.home.lock import looking  # noqa: PLC0415
-    from pipelines.quarantine import decisions_of, find_row, held_rows  # noqa: PLC0415
+    from pipelines.repair.quarantine import decisions_of, find_row, held_rows  # noqa: PLC0415
 
     settings = _home(feed)
     if (row is None) == (feed is None) or (feed is None) != (out is None):
@@ -86,7 +86,7 @@ def show(
     if feed and out:
         with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
             rows = held_rows(warehouse, "held.feed = ? and held.status = 'open'", [feed])
-        from pipelines.work_sheet import write_sheet  # noqa: PLC0415
+        from pipelines.repair.work_sheet import write_sheet  # noqa: PLC0415
 
         with _mending(settings, rows) as mending:
             write_sheet(mending, out)
@@ -129,9 +129,9 @@ def fix(
     if wrong := [name for name, sign, _ in pairs if not sign]:
         raise UsageError(f"--set {wrong[0]} has no value", "write COLUMN=VALUE")
     from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.quarantine import find_row, held_rows  # noqa: PLC0415
-    from pipelines.repair import decide  # noqa: PLC0415
-    from pipelines.work_sheet import rows_of, sheet, take_changes  # noqa: PLC0415
+    from pipelines.repair.decided import decide  # noqa: PLC0415
+    from pipelines.repair.quarantine import find_row, held_rows  # noqa: PLC0415
+    from pipelines.repair.work_sheet import rows_of, sheet, take_changes  # noqa: PLC0415
 
     with writing_command("quarantine fix", wait) as command:
         settings = _home(None)
@@ -177,8 +177,8 @@ def discard(
     if bool(rows) == bool(feed and held_for):
         raise UsageError("it is not said which rows", "give rows, or --feed FEED --held-for TEXT")
     from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.quarantine import find_row, held_rows  # noqa: PLC0415
-    from pipelines.repair import decide  # noqa: PLC0415
+    from pipelines.repair.decided import decide  # noqa: PLC0415
+    from pipelines.repair.quarantine import find_row, held_rows  # noqa: PLC0415
 
     with writing_command("quarantine discard", wait) as command:
         settings = _home(feed)
@@ -207,8 +207,8 @@ def replay(
 ) -> None:
     """Send the batches with open rows through the gate again, by the mapping and the rules of today."""
     from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.quarantine import held_rows  # noqa: PLC0415
-    from pipelines.repair import mark_stale  # noqa: PLC0415
+    from pipelines.repair.decided import mark_stale  # noqa: PLC0415
+    from pipelines.repair.quarantine import held_rows  # noqa: PLC0415
 
     with writing_command("quarantine replay", wait) as command:
         settings = _home(feed)
@@ -238,8 +238,8 @@ def retract(
     from pipelines.archive.batches import archived_delivery  # noqa: PLC0415
     from pipelines.contracts import feeds  # noqa: PLC0415
     from pipelines.loading.feed import load_deliveries  # noqa: PLC0415
-    from pipelines.repair import find_deliveries, load_what_is_stale, restore  # noqa: PLC0415
-    from pipelines.repair import retract as withdraw_deliveries  # noqa: PLC0415
+    from pipelines.repair.decided import find_deliveries, load_what_is_stale, restore  # noqa: PLC0415
+    from pipelines.repair.decided import retract as withdraw_deliveries  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     with writing_command("retract", wait) as command:
@@ -268,8 +268,8 @@ def retract(
 
 def rebuild(is_agreed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, wait: Wait = 0) -> None:
     """Make the warehouse anew from archive and decisions, by the mapping and the rules of today, and publish."""
-    from pipelines.rebuild import drop_old  # noqa: PLC0415
-    from pipelines.rebuild import rebuild as remake  # noqa: PLC0415
+    from pipelines.replay.rebuild import drop_old  # noqa: PLC0415
+    from pipelines.replay.rebuild import rebuild as remake  # noqa: PLC0415
     from pipelines.run_tags import tags_to_publish  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
     from pipelines.summary import conservation_line  # noqa: PLC0415
@@ -306,8 +306,8 @@ def _home(feed: str | None) -> Settings:
 def _mending(settings: Settings, rows: Sequence["HeldRow"]) -> Iterator["Mending"]:
     from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.ledger.tables import known  # noqa: PLC0415
-    from pipelines.mending import Mending  # noqa: PLC0415
-    from pipelines.quarantine import fixed_values  # noqa: PLC0415
+    from pipelines.repair.mending import Mending  # noqa: PLC0415
+    from pipelines.repair.quarantine import fixed_values  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     with connected(settings, settings.warehouse, read_only=True) as warehouse:
@@ -320,8 +320,8 @@ def _mending(settings: Settings, rows: Sequence["HeldRow"]) -> Iterator["Mending
 def _load_and_tell(command: Writing, run_id: str, rows: list[tuple[str, int]]) -> None:
     """Load what the decision made stale, and say of each row what became of it."""
     from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.quarantine import held_rows, row_name  # noqa: PLC0415
-    from pipelines.repair import load_what_is_stale  # noqa: PLC0415
+    from pipelines.repair.decided import load_what_is_stale  # noqa: PLC0415
+    from pipelines.repair.quarantine import held_rows, row_name  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     settings = command.settings

@@ -15,7 +15,7 @@ from pipelines.ledger.tables import COUNTS, conservation, current_loads
 from pipelines.loading.completeness import Completeness, assess
 from pipelines.quality.freshness import Freshness, freshness
 from pipelines.quality.identity_figures import IdentityFigures, identity_figures
-from pipelines.quarantine import Summary, summaries
+from pipelines.repair.quarantine import Summary, summaries
 from pipelines.sources.configuration import SourcesFile
 
 STATES = ("refused", "overdue", "quarantined", "warned", "loaded", "nothing")

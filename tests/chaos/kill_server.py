@@ -23,7 +23,7 @@ from pipelines.ledger.tables import create_tables
 from pipelines.loading.feed import Reload, load_feed
 from pipelines.privacy import erasure
 from pipelines.privacy.interrupted import finish_interrupted
-from pipelines.rebuild import rebuild
+from pipelines.replay.rebuild import rebuild
 from pipelines.settings import Settings
 from pipelines.sources.sources_file import load_sources_file
 

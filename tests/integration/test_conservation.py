@@ -24,9 +24,9 @@ from pipelines.contracts import feeds
 from pipelines.errors import UsageError
 from pipelines.ledger.decisions import Author
 from pipelines.loading.feed import load_deliveries
-from pipelines.quarantine import held_rows
-from pipelines.rebuild import rebuild
-from pipelines.repair import decide, find_deliveries, load_what_is_stale, mark_stale, restore, retract
+from pipelines.repair.decided import decide, find_deliveries, load_what_is_stale, mark_stale, restore, retract
+from pipelines.repair.quarantine import held_rows
+from pipelines.replay.rebuild import rebuild
 
 LOADED, QUARANTINED, DUPLICATE = "loaded", "quarantined", "duplicate"
 

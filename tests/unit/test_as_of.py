@@ -9,11 +9,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.as_of import Edition, compared, find_edition
 from pipelines.connections import connected
 from pipelines.errors import UsageError
 from pipelines.ledger.tables import create_tables
 from pipelines.publishing.publication import version_file
+from pipelines.replay.as_of import Edition, compared, find_edition
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Company
 

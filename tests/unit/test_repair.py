@@ -21,11 +21,11 @@ from pipelines.ledger.decisions import Author
 from pipelines.ledger.tables import known
 from pipelines.loading.feed import Reload, load_deliveries
 from pipelines.loading.look import look
-from pipelines.mending import Mending
-from pipelines.quarantine import HeldRow, find_row, fixed_values, held_rows, summaries
-from pipelines.rebuild import rebuild
-from pipelines.repair import decide, find_deliveries, load_what_is_stale, mark_stale, restore, retract
-from pipelines.work_sheet import rows_of, sheet, take_changes, write_sheet
+from pipelines.repair.decided import decide, find_deliveries, load_what_is_stale, mark_stale, restore, retract
+from pipelines.repair.mending import Mending
+from pipelines.repair.quarantine import HeldRow, find_row, fixed_values, held_rows, summaries
+from pipelines.repair.work_sheet import rows_of, sheet, take_changes, write_sheet
+from pipelines.replay.rebuild import rebuild
 
 AREAS = "demographics__areas"
 DAY = date(2024, 1, 1)
@@ -391,7 +391,7 @@ class TestRebuild:
         self, branch: Home, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         before = branch.settings.warehouse.read_bytes()
-        monkeypatch.setattr("pipelines.rebuild.withdraw", lambda *_: 1 / 0)
+        monkeypatch.setattr("pipelines.replay.rebuild.withdraw", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             rebuild(branch.settings, branch.sources_file(), "rebuild", quiet)
         assert branch.settings.warehouse.read_bytes() == before

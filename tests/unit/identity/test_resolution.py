@@ -13,8 +13,8 @@ from pipelines.identity.resolution import Resolution, resolve
 from pipelines.ledger.decisions import Author, export_state
 from pipelines.ledger.tables import current_loads
 from pipelines.loading.feed import Reload, load_stale
-from pipelines.rebuild import rebuild
-from pipelines.repair import retract
+from pipelines.repair.decided import retract
+from pipelines.replay.rebuild import rebuild
 
 FEED = "branch__customers"
 COLUMNS = {name: name for name in ("customer_key", "person_key", "customer_name", "birth_date", "phone", "email")}

@@ -22,7 +22,7 @@ from pipelines.person.search import search
 from pipelines.privacy import erased_rows, erased_state, erasure, journal
 from pipelines.privacy.interrupted import JOURNAL, finish_interrupted
 from pipelines.privacy.separation import destroy_ended
-from pipelines.rebuild import rebuild
+from pipelines.replay.rebuild import rebuild
 
 ERASED_DATE = date(2024, 6, 30)
 AUTHOR = Author("officer", datetime(2024, 6, 30, 9), "request 4711")

@@ -16,8 +16,8 @@ from pipelines.ledger.prunings import pruned_since
 from pipelines.ledger.tables import known, known_state_hash
 from pipelines.loading.feed import Reload
 from pipelines.loading.look import look
-from pipelines.rebuild import rebuild
-from pipelines.repair import find_deliveries, load_what_is_stale, restore, retract
+from pipelines.repair.decided import find_deliveries, load_what_is_stale, restore, retract
+from pipelines.replay.rebuild import rebuild
 from pipelines.retention import pruning
 from pipelines.retention.prunable import Prunable, prunable_rows
 from pipelines.retention.pruning import kept_for_look_ups, prunable_history

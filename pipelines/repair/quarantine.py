@@ -1,7 +1,7 @@
 """Quarantine as a work list: what is held back, why, since when, how much revenue hangs on it, and each row by name.
 
 A row's name is the beginning of its batch and its row number, such as `7f3a12cd:17`. What becomes of rows is decided in
-`pipelines/repair.py`; their records are personal data, which goes to whoever asks and into no log.
+`pipelines/repair/decided.py`; their records are personal data, which goes to whoever asks and into no log.
 """
 
 import re

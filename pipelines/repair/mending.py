@@ -15,7 +15,7 @@ from pipelines.connections import connected, identifier, insert_rows
 from pipelines.errors import UsageError
 from pipelines.ledger.tables import Known, Load
 from pipelines.loading.decided_rows import keep_fixed
-from pipelines.quarantine import HeldRow, row_name
+from pipelines.repair.quarantine import HeldRow, row_name
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.deliveries import Delivery, archived_deliveries

@@ -19,7 +19,7 @@ from pipelines.ledger.decisions import Author, export_state, in_force, record
 from pipelines.ledger.prunings import closed_before
 from pipelines.ledger.tables import Load, current_loads
 from pipelines.loading.feed import load_stale
-from pipelines.quarantine import HeldRow
+from pipelines.repair.quarantine import HeldRow
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
 

@@ -25,7 +25,7 @@ from pipelines.ledger.prunings import restore_lines, without_archive
 from pipelines.ledger.tables import Slot, conservation, create_tables
 from pipelines.loading.feed import load_deliveries, load_stale
 from pipelines.loading.raw import remember_files
-from pipelines.repair import withdraw
+from pipelines.repair.decided import withdraw
 from pipelines.retention.pruning import prune_again
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile

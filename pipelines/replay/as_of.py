@@ -37,7 +37,7 @@ from pipelines.publishing.publication import (
     close_candidate,
     version_file,
 )
-from pipelines.rebuild import load_archived
+from pipelines.replay.rebuild import load_archived
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Company, SourcesFile
 

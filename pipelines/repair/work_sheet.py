@@ -8,7 +8,7 @@ import duckdb
 
 from pipelines.connections import connected, exact_name, identifier, insert_rows, literal
 from pipelines.errors import UsageError
-from pipelines.mending import Mending
+from pipelines.repair.mending import Mending
 from pipelines.settings import Settings
 
 _ROW, _REASONS, _LINE = "crmdw row", "crmdw reasons", "crmdw line"
