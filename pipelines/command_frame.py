@@ -54,7 +54,7 @@ class Writing:
             show("start", opening)
             prepare(self.settings)
             show("start", "starting Dagster")
-            from pipelines.progress import listen  # noqa: PLC0415
+            from pipelines.orchestration.progress import listen  # noqa: PLC0415
             from pipelines.run import run_job, step_names  # noqa: PLC0415
 
             listen(counted(show, step_names(load)))

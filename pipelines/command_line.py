@@ -127,7 +127,7 @@ def run(
 ) -> None:
     """Load what has arrived, gate it, build the marts, audit and publish. Does nothing where nothing is new."""
     from pipelines.loading.look import look  # noqa: PLC0415
-    from pipelines.run_tags import tags_to_load  # noqa: PLC0415
+    from pipelines.orchestration.run_tags import tags_to_load  # noqa: PLC0415
     from pipelines.summary import show_idle  # noqa: PLC0415
 
     if (as_of is None) != (out is None):
@@ -200,11 +200,11 @@ def backfill(
 
     The same command goes on where it was interrupted, with the feeds not yet done.
     """
-    from pipelines.backfill import backfill_key, feeds_done, forget  # noqa: PLC0415
     from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.contracts import feeds  # noqa: PLC0415
+    from pipelines.orchestration.backfill import backfill_key, feeds_done, forget  # noqa: PLC0415
+    from pipelines.orchestration.run_tags import tags_to_backfill  # noqa: PLC0415
     from pipelines.repair.decided import require_open  # noqa: PLC0415
-    from pipelines.run_tags import tags_to_backfill  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     if last < first:
@@ -231,7 +231,7 @@ def backfill(
 def publish(wait: Wait = 0, today: Today = None) -> None:
     """Build the marts from what is loaded, audit and publish; nothing new is read."""
     from pipelines.archive.manifest import require_warehouse  # noqa: PLC0415
-    from pipelines.run_tags import tags_to_publish  # noqa: PLC0415
+    from pipelines.orchestration.run_tags import tags_to_publish  # noqa: PLC0415
 
     with writing_command("publish", wait, today) as command:
         require_warehouse(command.settings)

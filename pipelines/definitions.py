@@ -4,12 +4,19 @@ import os
 
 from dagster import Definitions
 
-from pipelines.assets import candidate_asset, deliveries_asset, feed_asset, identity, ledger_asset, publish
 from pipelines.contracts import feeds
-from pipelines.dbt_assets import Dbt, models_asset, published_models
-from pipelines.jobs import arrival_sensor, morning_schedule, warehouse_job
+from pipelines.orchestration.assets import (
+    candidate_asset,
+    deliveries_asset,
+    feed_asset,
+    identity,
+    ledger_asset,
+    publish,
+)
+from pipelines.orchestration.dbt_assets import Dbt, models_asset, published_models
+from pipelines.orchestration.jobs import arrival_sensor, morning_schedule, warehouse_job
+from pipelines.orchestration.resources import Home
 from pipelines.publishing.dbt_project import DBT_EXECUTABLE, dbt_environment, ensure_manifest
-from pipelines.resources import Home
 from pipelines.settings import PROJECT_ROOT, Settings
 from pipelines.sources.configuration import Company
 from pipelines.sources.sources_file import load_sources_file

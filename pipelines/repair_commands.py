@@ -268,9 +268,9 @@ def retract(
 
 def rebuild(is_agreed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, wait: Wait = 0) -> None:
     """Make the warehouse anew from archive and decisions, by the mapping and the rules of today, and publish."""
+    from pipelines.orchestration.run_tags import tags_to_publish  # noqa: PLC0415
     from pipelines.replay.rebuild import drop_old  # noqa: PLC0415
     from pipelines.replay.rebuild import rebuild as remake  # noqa: PLC0415
-    from pipelines.run_tags import tags_to_publish  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
     from pipelines.summary import conservation_line  # noqa: PLC0415
 

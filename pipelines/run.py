@@ -6,15 +6,16 @@ from typing import Any
 
 from dagster import DagsterInstance
 
-from pipelines import errors, run_tags
-from pipelines.assets import CANDIDATE, COMPANY, DELIVERIES, IDENTITY, LEDGER, PUBLISHED, feed_key
+from pipelines import errors
 from pipelines.connections import locked_error
 from pipelines.contracts import feeds
 from pipelines.definitions import defs, models
 from pipelines.errors import AuditError, BuildError, IncompleteError, WarehouseError
-from pipelines.event_log import quick_event_log
 from pipelines.home.shortage import remedy_for_models
-from pipelines.jobs import JOB_NAME
+from pipelines.orchestration import run_tags
+from pipelines.orchestration.assets import CANDIDATE, COMPANY, DELIVERIES, IDENTITY, LEDGER, PUBLISHED, feed_key
+from pipelines.orchestration.event_log import quick_event_log
+from pipelines.orchestration.jobs import JOB_NAME
 from pipelines.publishing.publication import candidate_file
 from pipelines.settings import Settings
 

@@ -159,7 +159,7 @@ def _override(kind: str, one: str, other: str, reason: str, by: str | None, wait
 
 
 def _publish(command: Writing, opening: str) -> None:
-    from pipelines.run_tags import tags_to_publish  # noqa: PLC0415
+    from pipelines.orchestration.run_tags import tags_to_publish  # noqa: PLC0415
 
     command.run_job(tags_to_publish(command.now), opening, load=False)
 

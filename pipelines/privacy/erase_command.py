@@ -131,8 +131,8 @@ def _named(customers: list[str] | None, source: Path | None) -> list[str]:
 
 
 def _publish(command: Writing, sources_file: SourcesFile, person: Person) -> None:
+    from pipelines.orchestration.run_tags import tags_to_publish  # noqa: PLC0415
     from pipelines.privacy.published_file import take_out  # noqa: PLC0415
-    from pipelines.run_tags import tags_to_publish  # noqa: PLC0415
 
     try:
         with ProgressDisplay(errors) as show:

@@ -171,7 +171,7 @@ def spoilt(settings):
         connection.execute("create view marts.a_view as select 1 as one")
         connection.execute("checkpoint")
     return rows
-pipelines.assets.close_candidate = spoilt
+pipelines.orchestration.assets.close_candidate = spoilt
 """
     done = copy.crmdw("publish", preamble=preamble)
     assert done.returncode == 6, done.stderr
@@ -219,7 +219,7 @@ def test_one_mart_that_is_built_alone_is_published_beside_all_others(copy):
 # A file may have no more bytes than dbt's manifest needs: what dbt has built stays in the candidate's log.
 _FILL_THE_DISK = """
 import resource
-import pipelines.assets
+import pipelines.orchestration.assets
 from dagster_dbt import DbtCliResource
 def limited(act):
     def acting(*arguments, **options):
@@ -230,7 +230,7 @@ def limited(act):
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     return acting
 DbtCliResource.cli = limited(DbtCliResource.cli)
-pipelines.assets.close_candidate = limited(pipelines.assets.close_candidate)
+pipelines.orchestration.assets.close_candidate = limited(pipelines.assets.close_candidate)
 """
 
 

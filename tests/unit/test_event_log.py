@@ -7,7 +7,7 @@ import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy import text
 
-from pipelines.event_log import quick_event_log
+from pipelines.orchestration.event_log import quick_event_log
 
 NORMAL, FULL = 1, 2
 

@@ -25,11 +25,11 @@ from dagster import (
 from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from pipelines import jobs
 from pipelines.errors import LockedError
-from pipelines.jobs import arrival_sensor, morning_schedule
 from pipelines.loading.completeness import Completeness
 from pipelines.loading.look import State
+from pipelines.orchestration import jobs
+from pipelines.orchestration.jobs import arrival_sensor, morning_schedule
 from pipelines.sources.deliveries import Arrivals, Delivery
 
 TODAY = datetime.now(UTC).date()

@@ -9,10 +9,10 @@ from dagster import AssetExecutionContext, AssetKey, AssetsDefinition
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from dagster_dbt.compat import DBT_PYTHON_VERSION
 
-from pipelines.progress import report
+from pipelines.orchestration.progress import report
+from pipelines.orchestration.resources import Home
 from pipelines.publishing.content_hash import PUBLISHED_SCHEMAS
 from pipelines.publishing.publication import begin_candidate
-from pipelines.resources import Home
 
 
 class _Translator(DagsterDbtTranslator):

@@ -25,7 +25,7 @@ from dagster import (
 
 from pipelines.errors import LockedError
 from pipelines.loading.look import State, look
-from pipelines.run_tags import tags_to_load
+from pipelines.orchestration.run_tags import tags_to_load
 from pipelines.settings import Settings
 
 JOB_NAME = "warehouse"

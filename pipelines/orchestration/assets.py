@@ -27,7 +27,6 @@ from dagster import (
 )
 
 from pipelines.archive.manifest import require_warehouse
-from pipelines.backfill import feeds_done, note_done
 from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
 from pipelines.identity.resolution import resolve
@@ -38,8 +37,11 @@ from pipelines.loading.completeness import assess
 from pipelines.loading.feed import load_feed
 from pipelines.loading.ledger_lines import write_completeness
 from pipelines.loading.raw import FailedRule, LoadResult
+from pipelines.orchestration.backfill import feeds_done, note_done
+from pipelines.orchestration.progress import report
+from pipelines.orchestration.resources import Home
+from pipelines.orchestration.run_tags import BACKFILL, instant, reload_of
 from pipelines.privacy.interrupted import finish_interrupted
-from pipelines.progress import report
 from pipelines.publishing.publication import (
     PUBLISHED_TABLES_ALONE,
     audit_candidate,
@@ -48,8 +50,6 @@ from pipelines.publishing.publication import (
     publish_candidate,
 )
 from pipelines.quality.freshness import freshness
-from pipelines.resources import Home
-from pipelines.run_tags import BACKFILL, instant, reload_of
 from pipelines.settings import Settings
 from pipelines.sources.sources_file import load_sources_file
 
