@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from pipelines.commands.summary import command, conservation_line
 from pipelines.connections import connected
 from pipelines.errors import UsageError
 from pipelines.home.lock import looking
@@ -18,7 +19,6 @@ from pipelines.ledger.tables import is_created
 from pipelines.quality.findings import STATES, Findings, find
 from pipelines.settings import Settings
 from pipelines.sources.sources_file import load_sources_file
-from pipelines.summary import command, conservation_line
 
 COLUMNS_RULE = "the columns are those of the last delivery"
 VOLUME_RULE = "the delivery is as large as those before it"

@@ -16,7 +16,7 @@ from effects import Effects
 
 import expectations.batches  # noqa: F401 (Great Expectations, which every load would import)
 import pipelines.gate.verdicts  # noqa: F401
-from pipelines.command_line import main
+from pipelines.commands.main import main
 from pipelines.connections import connected
 from pipelines.ledger.decisions import Author
 from pipelines.ledger.tables import create_tables

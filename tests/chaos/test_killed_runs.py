@@ -26,7 +26,7 @@ _KILL_AT_REPORT = """
 import os, signal, sys
 sys.path.insert(0, {folder!r})
 from effects import Effects
-from pipelines.progress import listen
+from pipelines.orchestration.progress import listen
 reports = []
 def kill(step, message):
     reports.append(step)
@@ -40,9 +40,9 @@ listen(kill)
 
 _WITHOUT_DBT = """
 from types import SimpleNamespace
-import pipelines.run
-pipelines.run.models = SimpleNamespace(keys=[])
-pipelines.run.LEDGER = []
+import pipelines.commands.run_job
+pipelines.commands.run_job.models = SimpleNamespace(keys=[])
+pipelines.commands.run_job.LEDGER = []
 """
 
 STEPS = ["branch__customers", "branch__transactions", "ledger", "models", "candidate", "publish"]

@@ -21,7 +21,7 @@ FEED = "branch__customers"
 _HOLD = """
 import time
 from pathlib import Path
-from pipelines.progress import listen
+from pipelines.orchestration.progress import listen
 def hold(step, message):
     if step == {feed!r} and not Path({released!r}).exists():
         Path({held!r}).touch()
@@ -32,7 +32,7 @@ listen(hold)
 
 _DAGSTER_JOB = """
 from dagster import DagsterInstance
-from pipelines.home import prepare
+from pipelines.orchestration.preparation import prepare
 from pipelines.settings import Settings
 prepare(Settings.from_environment())
 from pipelines.definitions import defs

@@ -25,7 +25,7 @@ CUSTOMERS, START, END = 60, "2024-01-01", "2024-01-31"
 MOVER = "00001049"
 """The customer who moves house on 20 January, and buys before and after."""
 
-COMMAND = "\nfrom pipelines.command_line import main\nmain()\n"
+COMMAND = "\nfrom pipelines.commands.main import main\nmain()\n"
 """The program that `crmdw` is."""
 
 

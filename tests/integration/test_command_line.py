@@ -40,7 +40,7 @@ def test_every_command_has_help_with_an_example(copy):
     overview = copy.succeed("--help")
     # One process asks for all of them, because each start takes as long as the answer.
     program = (
-        "import sys\nfrom typer.testing import CliRunner\nfrom pipelines.command_line import app\n"
+        "import sys\nfrom typer.testing import CliRunner\nfrom pipelines.commands.main import app\n"
         "for name in sys.argv[1:]: print('@@' + name, CliRunner().invoke(app, [*name.split(), '--help']).output)\n"
     )
     listed = set(re.findall(r"^│ ([a-z]+) ", overview.split("Commands", 1)[1], re.MULTILINE))
@@ -105,7 +105,7 @@ def test_a_wrong_argument_ends_with_2_and_touches_nothing(copy, arguments, cause
 
 _HOLD = """
 import sys
-from pipelines.lock import writing
+from pipelines.home.lock import writing
 from pipelines.settings import Settings
 with writing(Settings.from_environment(), "crmdw backfill"):
     print("held", flush=True)
@@ -141,7 +141,7 @@ def test_a_warehouse_that_another_program_has_open_ends_with_7_and_names_its_pro
 # A reader of the warehouse who comes when dbt is about to open it, and stays until the command has ended.
 _READ_DURING_BUILD = """
 import os, subprocess, sys
-from pipelines.progress import listen
+from pipelines.orchestration.progress import listen
 
 READ = "import duckdb, os, sys; c = duckdb.connect(sys.argv[1], read_only=True); print(os.getpid(), flush=True); "
 READ += "sys.stdin.read()"
@@ -168,13 +168,13 @@ def test_a_reader_of_the_warehouse_who_keeps_dbt_out_ends_the_run_with_7_and_is_
 
 
 _NO_SUMMARY = """
-import pipelines.summary
+import pipelines.commands.summary
 
 def fail(console, settings, seconds):
     assert (settings.home / "warehouse.lock.holder").exists(), "the summary is read while nobody else can write"
     raise OSError("no summary today")
 
-pipelines.summary.show_summary = fail
+pipelines.commands.summary.show_summary = fail
 """
 
 
@@ -250,7 +250,7 @@ def test_a_backfill_gives_the_same_content(built, backfilled):
 # Ends the process without a word, as a kill does, when one feed is about to be written.
 _DIE = """
 import os
-from pipelines.progress import listen
+from pipelines.orchestration.progress import listen
 listen(lambda step, message: os._exit(9) if (step, message) == ("branch__transactions", "writing") else None)
 """
 

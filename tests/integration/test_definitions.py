@@ -18,7 +18,7 @@ from .homes import Home
 _TELL = """
 import json, os
 from dagster import DagsterEventType, DagsterInstance, EventRecordsFilter
-from pipelines.home import prepare
+from pipelines.orchestration.preparation import prepare
 from pipelines.settings import Settings
 prepare(Settings.from_environment())
 from pipelines.definitions import defs
@@ -148,7 +148,7 @@ def test_the_checks_of_dbt_and_of_the_audit_carry_counts(told):
 # Dagster's own pages launch a range of the partitioned asset, and what hangs on it, with these two tags alone.
 _REPAIR = """
 from dagster import AssetKey, DagsterInstance
-from pipelines.home import prepare
+from pipelines.orchestration.preparation import prepare
 from pipelines.settings import Settings
 prepare(Settings.from_environment())
 from pipelines.definitions import defs

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from loading_home import Home
 
+from pipelines.commands.doctor import examine
 from pipelines.connections import connected
-from pipelines.doctor import examine
 from pipelines.errors import SourcesFileError
 from pipelines.ledger.tables import current_loads
 from pipelines.loading import feed as load
@@ -427,7 +427,7 @@ from pathlib import Path
 from pipelines.connections import connected
 from pipelines.settings import Settings
 from pipelines.sources.deliveries import find_arrivals
-from pipelines.ledger import Known
+from pipelines.ledger.tables import Known
 from pipelines.sources.landing import land
 from pipelines.sources.sources_file import load_sources_file
 

@@ -27,9 +27,9 @@ from pathlib import Path
 folder = Path(os.environ["CRMDW_HOME"]) / "published"
 shutil.copyfile(folder / "crm.duckdb", folder / ".candidate.duckdb")
 from types import SimpleNamespace
-import pipelines.run
-pipelines.run.models = SimpleNamespace(keys=[])
-pipelines.run.LEDGER = []
+import pipelines.commands.run_job
+pipelines.commands.run_job.models = SimpleNamespace(keys=[])
+pipelines.commands.run_job.LEDGER = []
 """
 
 
@@ -162,8 +162,8 @@ def test_a_mended_file_gives_the_tables_it_would_have_given_at_once(built, repub
 def test_a_failed_audit_ends_with_6_names_the_rule_and_leaves_the_published_file(copy):
     before = copy.published_state()
     preamble = f"""{_WITHOUT_DBT}
-import duckdb, pipelines.assets
-from pipelines.publish import candidate_file, close_candidate
+import duckdb, pipelines.orchestration.assets
+from pipelines.publishing.publication import candidate_file, close_candidate
 def spoilt(settings):
     rows = close_candidate(settings)
     with duckdb.connect(str(candidate_file(settings))) as connection:
@@ -198,7 +198,7 @@ def test_a_failed_dbt_test_ends_with_5_names_the_test_and_leaves_the_published_f
 
 _ONE_MART = """
 from dagster import AssetKey, DagsterInstance
-from pipelines.assets import CANDIDATE, PUBLISHED
+from pipelines.orchestration.assets import CANDIDATE, PUBLISHED
 from pipelines.definitions import defs
 with DagsterInstance.get() as instance:
     result = defs.resolve_job_def("warehouse").execute_in_process(
@@ -230,7 +230,7 @@ def limited(act):
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     return acting
 DbtCliResource.cli = limited(DbtCliResource.cli)
-pipelines.orchestration.assets.close_candidate = limited(pipelines.assets.close_candidate)
+pipelines.orchestration.assets.close_candidate = limited(pipelines.orchestration.assets.close_candidate)
 """
 
 

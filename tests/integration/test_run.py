@@ -21,7 +21,7 @@ from .homes import COMMAND, Home, copied_inbox, simulated
 _WATCH = """
 import json, os, subprocess, sys
 from pathlib import Path
-from pipelines.progress import listen
+from pipelines.orchestration.progress import listen
 
 OPENS = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('select 42')"
 WAREHOUSE = os.environ["CRMDW_HOME"] + "/warehouse.duckdb"
@@ -120,7 +120,7 @@ def test_another_process_can_open_the_warehouse_between_gate_dbt_audit_and_publi
 # Ends the process without a word, as a kill does, before anything is built of what was decided.
 _DIE = """
 import os
-from pipelines.progress import listen
+from pipelines.orchestration.progress import listen
 listen(lambda step, message: os._exit(9) if step == "models" else None)
 """
 

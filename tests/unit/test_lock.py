@@ -17,7 +17,7 @@ from pipelines.home.lock import looking, writing
 _HOLD = """
 import sys
 from pathlib import Path
-from pipelines.lock import looking, writing
+from pipelines.home.lock import looking, writing
 from pipelines.settings import Settings
 home = Path(sys.argv[1])
 settings = Settings(home, home / "sources.yml", "1GB", 2, 3)

@@ -161,7 +161,7 @@ _CLOSE = """
 import resource, sys
 from pathlib import Path
 from pipelines.errors import PublishError
-from pipelines.publish import close_candidate
+from pipelines.publishing.publication import close_candidate
 from pipelines.settings import Settings
 home = Path(sys.argv[1])
 if int(sys.argv[2]):

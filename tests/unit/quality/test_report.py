@@ -137,7 +137,7 @@ def test_a_home_without_faults_is_good_and_without_loads_is_refused(new_home: Ca
 
 def test_writing_it_imports_neither_the_gate_nor_dagster(faulty: Home) -> None:
     program = (
-        "import sys\nfrom pipelines.command_line import main\n"
+        "import sys\nfrom pipelines.commands.main import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "print([name for name in ('great_expectations', 'dagster', 'dbt') if name in sys.modules])"
     )

@@ -13,10 +13,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from pipelines.commands.progress_display import ProgressDisplay, counted
 from pipelines.errors import UsageError
 from pipelines.home.lock import writing
 from pipelines.privacy.interrupted import finish_interrupted
-from pipelines.progress_display import ProgressDisplay, counted
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Writing:
             show("start", opening)
             prepare(self.settings)
             show("start", "starting Dagster")
+            from pipelines.commands.run_job import run_job, step_names  # noqa: PLC0415
             from pipelines.orchestration.progress import listen  # noqa: PLC0415
-            from pipelines.run import run_job, step_names  # noqa: PLC0415
 
             listen(counted(show, step_names(load)))
             run_job(self.settings, tags, load)
@@ -71,7 +71,7 @@ class Writing:
 
     def show_summary(self) -> None:
         """Show the summary; what was published stays published where it cannot be shown."""
-        from pipelines.summary import show_summary  # noqa: PLC0415
+        from pipelines.commands.summary import show_summary  # noqa: PLC0415
 
         try:
             show_summary(console, self.settings, time.monotonic() - self.started)

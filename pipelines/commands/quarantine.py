@@ -1,6 +1,6 @@
 """The commands of `crmdw` with which a steward repairs what came wrong: the quarantine, retractions, a rebuild.
 
-What they do is in `pipelines/repair/decided.py` and `pipelines/replay/rebuild.py`. Records are shown on the terminal and nowhere else.
+What they do is in `pipelines/repair/` and `pipelines/replay/`. Records are shown on the terminal and nowhere else.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.command_frame import By, Reason, Wait, Writing, console, errors, require_loaded, writing_command
+from pipelines.commands.frame import By, Reason, Wait, Writing, console, errors, require_loaded, writing_command
+from pipelines.commands.progress_display import ProgressDisplay
 from pipelines.errors import UsageError
-from pipelines.progress_display import ProgressDisplay
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -268,11 +268,11 @@ def retract(
 
 def rebuild(is_agreed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, wait: Wait = 0) -> None:
     """Make the warehouse anew from archive and decisions, by the mapping and the rules of today, and publish."""
+    from pipelines.commands.summary import conservation_line  # noqa: PLC0415
     from pipelines.orchestration.run_tags import tags_to_publish  # noqa: PLC0415
     from pipelines.replay.rebuild import drop_old  # noqa: PLC0415
     from pipelines.replay.rebuild import rebuild as remake  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
-    from pipelines.summary import conservation_line  # noqa: PLC0415
 
     if not is_agreed:
         typer.confirm(

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.command_frame import By, Reason, Wait, Writing, console, require_loaded, writing_command
+from pipelines.commands.frame import By, Reason, Wait, Writing, console, require_loaded, writing_command
 from pipelines.errors import UsageError
 from pipelines.settings import Settings
 

@@ -13,15 +13,15 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from pipelines import repair_commands
-from pipelines.command_frame import Day, Today, Wait, Writing, console, errors, require_loaded, writing_command
-from pipelines.consent.command import app as consent
+from pipelines.commands import erase as erase_command
+from pipelines.commands import person as privacy
+from pipelines.commands import quarantine as repair_commands
+from pipelines.commands.consent import app as consent
+from pipelines.commands.frame import Day, Today, Wait, Writing, console, errors, require_loaded, writing_command
+from pipelines.commands.identity import app as identity
+from pipelines.commands.progress_display import ProgressDisplay, counted
+from pipelines.commands.quality import app as quality
 from pipelines.errors import EXIT_CODE_MEANINGS, LockedError, UsageError, WarehouseError
-from pipelines.identity.command import app as identity
-from pipelines.privacy import command as privacy
-from pipelines.privacy import erase_command
-from pipelines.progress_display import ProgressDisplay, counted
-from pipelines.quality.command import app as quality
 from pipelines.settings import Settings
 
 _EXIT_CODES = "\n\n".join(f"{code.value}  {meaning}" for code, meaning in EXIT_CODE_MEANINGS.items())
@@ -68,9 +68,9 @@ def options(
 @app.command(epilog="Example: [cyan]crmdw init[/cyan]")
 def init() -> None:
     """Make the home folder, an annotated sources file to fill in, and Dagster's and dbt's own files."""
+    from pipelines.commands.summary import command  # noqa: PLC0415
     from pipelines.orchestration.preparation import prepare, write_sources_template  # noqa: PLC0415
     from pipelines.person.tombstones import make_key  # noqa: PLC0415
-    from pipelines.summary import command  # noqa: PLC0415
 
     settings = Settings.from_environment()
     written = write_sources_template(settings)
@@ -126,9 +126,9 @@ def run(
     out: Annotated[Path | None, typer.Option(help="The new file for --as-of; nothing else is written.")] = None,
 ) -> None:
     """Load what has arrived, gate it, build the marts, audit and publish. Does nothing where nothing is new."""
+    from pipelines.commands.summary import show_idle  # noqa: PLC0415
     from pipelines.loading.look import look  # noqa: PLC0415
     from pipelines.orchestration.run_tags import tags_to_load  # noqa: PLC0415
-    from pipelines.summary import show_idle  # noqa: PLC0415
 
     if (as_of is None) != (out is None):
         raise UsageError("--as-of and --out go together", "give the day with --as-of, and the new file with --out")
@@ -242,8 +242,8 @@ def publish(wait: Wait = 0, today: Today = None) -> None:
 @app.command(epilog="Example: [cyan]crmdw status[/cyan]")
 def status(today: Today = None) -> None:
     """Show what is loaded per feed, what waits in the inbox, and what is refused or overdue. Changes nothing."""
+    from pipelines.commands.summary import show_status  # noqa: PLC0415
     from pipelines.loading.look import instant_of, look  # noqa: PLC0415
-    from pipelines.summary import show_status  # noqa: PLC0415
 
     settings = Settings.from_environment()
     try:
@@ -278,7 +278,7 @@ def ui(
 @app.command(epilog="Example: [cyan]crmdw doctor[/cyan]")
 def doctor() -> None:
     """Check this home: versions, sources file, files that each source finds, lock, disk, stray logs."""
-    from pipelines.doctor import examine  # noqa: PLC0415
+    from pipelines.commands.doctor import examine  # noqa: PLC0415
 
     faults = 0
     for finding in examine(Settings.from_environment()):

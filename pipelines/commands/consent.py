@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.command_frame import console, require_loaded
+from pipelines.commands.frame import console, require_loaded
 from pipelines.errors import UsageError
 from pipelines.settings import Settings
 

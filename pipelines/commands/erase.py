@@ -13,9 +13,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.command_frame import By, Today, Wait, Writing, console, errors, require_loaded, writing_command
+from pipelines.commands.frame import By, Today, Wait, Writing, console, errors, require_loaded, writing_command
+from pipelines.commands.progress_display import ProgressDisplay
 from pipelines.errors import UsageError, WarehouseError
-from pipelines.progress_display import ProgressDisplay
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.command_frame import By, Reason, Today, Wait, console, require_loaded, writing_command
+from pipelines.commands.frame import By, Reason, Today, Wait, console, require_loaded, writing_command
 from pipelines.errors import UsageError
 from pipelines.settings import Settings
 
