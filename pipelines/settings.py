@@ -88,6 +88,11 @@ class Settings:
         return self.home / "separated"
 
     @cached_property
+    def erasure_journal(self) -> Path:
+        """There as long as an erasure has begun and is not done."""
+        return self.state / "erasing.json"
+
+    @cached_property
     def erasure_key_file(self) -> Path:
         return self.home / "erasure.key"
 

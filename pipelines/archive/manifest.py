@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipelines.errors import WarehouseError
 from pipelines.home.durable import synchronise, write_durably
-from pipelines.ledger.tables import Slot
+from pipelines.ledger.loads import Slot
 from pipelines.settings import Settings
 
 _NAME = "manifest.json"

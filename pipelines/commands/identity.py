@@ -169,7 +169,7 @@ def _deciding(command: Writing) -> "Iterator[duckdb.DuckDBPyConnection]":
     """The warehouse, open for a decision that is copied out at once."""
     from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.identity.changes import TABLES  # noqa: PLC0415
-    from pipelines.ledger.decisions import export_state  # noqa: PLC0415
+    from pipelines.ledger.export import export_state  # noqa: PLC0415
     from pipelines.ledger.tables import create_tables  # noqa: PLC0415
 
     require_loaded(command.settings)

@@ -68,7 +68,7 @@ def options(
 @app.command(epilog="Example: [cyan]crmdw init[/cyan]")
 def init() -> None:
     """Make the home folder, an annotated sources file to fill in, and Dagster's and dbt's own files."""
-    from pipelines.commands.summary import command  # noqa: PLC0415
+    from pipelines.home.shell_command import shell_command  # noqa: PLC0415
     from pipelines.orchestration.preparation import prepare, write_sources_template  # noqa: PLC0415
     from pipelines.person.tombstones import make_key  # noqa: PLC0415
 
@@ -80,7 +80,7 @@ def init() -> None:
     if written:
         console.print(f"Next: describe your files in {settings.sources_file}, then", soft_wrap=True)
     for name in ("doctor", "run", "ui"):
-        console.print(f"  {command(settings, name)}", soft_wrap=True, markup=False)
+        console.print(f"  {shell_command(settings, name)}", soft_wrap=True, markup=False)
 
 
 @app.command(

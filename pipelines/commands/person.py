@@ -27,7 +27,7 @@ def show(
     """Show all that is held of one person, as one JSON document. Personal data; each access is logged for good."""
     from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.ledger.accesses import record_access  # noqa: PLC0415
-    from pipelines.ledger.decisions import export_state  # noqa: PLC0415
+    from pipelines.ledger.export import export_state  # noqa: PLC0415
     from pipelines.ledger.tables import create_tables  # noqa: PLC0415
     from pipelines.person.holdings import find_holdings  # noqa: PLC0415
     from pipelines.person.person import find_person, shared_values  # noqa: PLC0415

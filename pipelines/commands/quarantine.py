@@ -268,7 +268,7 @@ def retract(
 
 def rebuild(is_agreed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, wait: Wait = 0) -> None:
     """Make the warehouse anew from archive and decisions, by the mapping and the rules of today, and publish."""
-    from pipelines.commands.summary import conservation_line  # noqa: PLC0415
+    from pipelines.ledger.loads import conservation_line  # noqa: PLC0415
     from pipelines.orchestration.run_tags import tags_to_publish  # noqa: PLC0415
     from pipelines.replay.rebuild import drop_old  # noqa: PLC0415
     from pipelines.replay.rebuild import rebuild as remake  # noqa: PLC0415
@@ -305,7 +305,7 @@ def _home(feed: str | None) -> Settings:
 @contextmanager
 def _mending(settings: Settings, rows: Sequence["HeldRow"]) -> Iterator["Mending"]:
     from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.ledger.tables import known  # noqa: PLC0415
+    from pipelines.ledger.loads import known  # noqa: PLC0415
     from pipelines.repair.mending import Mending  # noqa: PLC0415
     from pipelines.repair.quarantine import fixed_values  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415

@@ -1,6 +1,5 @@
 """What a person is shown after a run: where the file is, who the customers are, what the gates said, what next."""
 
-import shlex
 import sys
 from datetime import date
 from pathlib import Path
@@ -11,7 +10,8 @@ from rich.table import Table
 
 from pipelines.connections import connected
 from pipelines.errors import IncompleteError
-from pipelines.ledger.tables import COUNTS, conservation
+from pipelines.home.shell_command import shell_command
+from pipelines.ledger.loads import conservation, conservation_line
 from pipelines.loading.look import State
 from pipelines.settings import Settings
 
@@ -50,7 +50,7 @@ def show_summary(console: Console, settings: Settings, seconds: float) -> None:
             where = f"first in {Path(file).name} row {row_number}"
             console.print(f"  {rows:,} x {feed}: {reasons} ({where})", soft_wrap=True, markup=False)
         console.print(
-            f"  Remedy: see them, fix or discard them with {command(settings, 'quarantine', 'list')}",
+            f"  Remedy: see them, fix or discard them with {shell_command(settings, 'quarantine', 'list')}",
             soft_wrap=True,
         )
     console.print()
@@ -61,29 +61,14 @@ def show_summary(console: Console, settings: Settings, seconds: float) -> None:
     query = "select segment_label, count(*) from marts.mart_rfm group by all"
     commands = {
         "SQL on the marts": f'{Path(sys.executable)} -c "{python.format(settings.published_file, query)}"',
-        "what the gates found, as a page": command(settings, "quality", "report"),
-        "the Dagster UI": command(settings, "ui"),
+        "what the gates found, as a page": shell_command(settings, "quality", "report"),
+        "the Dagster UI": shell_command(settings, "ui"),
     }
     if last:
-        commands["a backfill"] = command(settings, "backfill", "--from", str(last), "--to", str(last))
+        commands["a backfill"] = shell_command(settings, "backfill", "--from", str(last), "--to", str(last))
     for text, line in commands.items():
         console.print(f"  {text}:", highlight=False)
         console.print(f"    {line}", soft_wrap=True, highlight=False, markup=False)
-
-
-def command(settings: Settings, *arguments: str) -> str:
-    """A `crmdw` command on this home that can be copied to any shell."""
-    is_own = settings.sources_file == settings.home / "sources.yml"
-    sources = [] if is_own else ["--sources", str(settings.sources_file)]
-    program = str(Path(sys.executable).with_name("crmdw"))
-    return shlex.join([program, "--home", str(settings.home), *sources, *arguments])
-
-
-def conservation_line(counts: dict[str, int]) -> str:
-    """`read 10 = loaded 8 + quarantined 1 + duplicate 1 + unchanged 0 + blocked 0 rows`."""
-    parts = " + ".join(f"{name} {counts[name]:,}" for name in COUNTS[1:])
-    sign = "=" if counts["read"] == sum(counts[name] for name in COUNTS[1:]) else "≠"
-    return f"read {counts['read']:,} {sign} {parts} rows"
 
 
 def _segments(published: duckdb.DuckDBPyConnection) -> Table:
@@ -136,7 +121,7 @@ def show_idle(console: Console, settings: Settings, state: State) -> None:
 
     Raises IncompleteError where a required delivery keeps it from publishing.
     """
-    hint = f"\nNo file fits any source; see {command(settings, 'doctor')}" if state.is_empty else ""
+    hint = f"\nNo file fits any source; see {shell_command(settings, 'doctor')}" if state.is_empty else ""
     if not state.completeness.is_complete:
         raise IncompleteError(
             "nothing has arrived, and a required delivery is missing or refused:\n  "
@@ -165,9 +150,9 @@ def show_status(console: Console, settings: Settings, state: State) -> None:
     console.print(f"complete to {state.completeness.complete_date}; {len(state.arrivals.to_load):,} deliveries waiting")
     for text in state.arrivals.left_out:
         console.print(text, soft_wrap=True, markup=False)
-    published = "up to date" if state.is_published else f"not up to date: {command(settings, 'run')}"
+    published = "up to date" if state.is_published else f"not up to date: {shell_command(settings, 'run')}"
     console.print(f"published: {settings.published_file} is {published}", soft_wrap=True)
-    console.print(f"as a page: {command(settings, 'quality', 'report', '--open')}", soft_wrap=True, markup=False)
+    console.print(f"as a page: {shell_command(settings, 'quality', 'report', '--open')}", soft_wrap=True, markup=False)
     for kind, texts in (("required", state.completeness.required), ("optional", state.completeness.optional)):
         for text in texts[:20]:
             console.print(f"{kind}, missing or refused: {text}", soft_wrap=True)

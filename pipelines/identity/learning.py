@@ -8,7 +8,7 @@ from datetime import datetime
 from pipelines.connections import connected, reading
 from pipelines.identity import changes
 from pipelines.identity.training import train
-from pipelines.ledger.decisions import export_state
+from pipelines.ledger.export import export_state
 from pipelines.ledger.tables import create_tables
 from pipelines.normalisers import create_normalising_macros
 from pipelines.person.records import gather_records

@@ -1,12 +1,8 @@
-"""The load ledger and the raw tables beside it: their shape, and the questions the pipelines ask of them.
+"""The shape of every table that the pipelines write to: the load ledger's, the quarantine's, each wing's, and raw's.
 
 Nothing here moves rows; that is `pipelines/loading/raw.py`, which writes raw rows and ledger lines in one transaction.
 """
 
-import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import date, datetime
 from functools import cache
 
 import duckdb
@@ -14,16 +10,7 @@ import duckdb
 from pipelines.connections import has_table, identifier
 from pipelines.contracts import feeds
 from pipelines.errors import WarehouseError
-from pipelines.ledger import accesses as access_log
-from pipelines.ledger import decisions, identity
-from pipelines.ledger import erasures as erasure_ledger
-from pipelines.ledger import prunings as pruning_ledger
-
-COUNTS = ("read", "loaded", "quarantined", "duplicate", "unchanged", "blocked")
-"""Conservation: the first is the sum of the others, in every batch; the table itself refuses anything else."""
-
-Slot = tuple[str, str, date, str]
-"""Source system, feed, delivery date and part: the place of one delivery."""
+from pipelines.ledger import accesses, decisions, erasures, identity, prunings
 
 _VERSION = 2
 """Goes up when the meaning of the tables changes; that their columns changed is seen without it."""
@@ -126,58 +113,6 @@ create table if not exists ledger.version (
 """
 
 
-@dataclass(frozen=True)
-class Load:
-    """One line of the ledger that is in force: the batch of its slot that was loaded last, or refused since.
-
-    `reading_hash` is of the source's entry it was read by, `fault` why its file could not be read as a whole, and
-    `source_columns` what columns the source itself had (see `pipelines/sources/landing_table.py`). A stale one
-    is to be loaded again, because somebody decided about its rows or withdrew what they were compared with.
-    """
-
-    load_number: int
-    batch_id: str
-    source_system: str
-    feed: str
-    delivery_date: date
-    part: str
-    file: str
-    file_hash: str
-    reading_hash: str
-    fault: str | None
-    source_columns: str | None
-    rows_read: int
-    verdict: str
-    reason: str | None
-    loaded_at: datetime
-    values_masked: int
-    is_stale: bool
-
-    @property
-    def slot(self) -> Slot:
-        return (self.source_system, self.feed, self.delivery_date, self.part)
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the ledger knows: the lines in force by number, and the files that were read.
-
-    `files` maps (feed, system, path) to (size, modification time in nanoseconds, batch); `retracted` are the batches
-    that were withdrawn on purpose, `erased` those that are read from the archive
-    alone, because persons were erased of it; `closed` maps feeds to the day before which they were pruned.
-    """
-
-    loads: list[Load] = field(default_factory=list)
-    files: dict[tuple[str, str, str], tuple[int, int, str]] = field(default_factory=dict)
-    retracted: frozenset[str] = frozenset()
-    erased: frozenset[str] = frozenset()
-    closed: dict[str, date] = field(default_factory=dict)
-
-    def is_closed(self, feed: str, day: date) -> bool:
-        """Whether what was delivered of a feed for `day` is not loaded any more, because it was pruned."""
-        return day < self.closed.get(feed, date.min)
-
-
 def create_tables(warehouse: duckdb.DuckDBPyConnection) -> None:
     """Create what is missing of the ledger, the quarantine, the decisions and every feed's raw table, all or nothing.
 
@@ -209,7 +144,7 @@ def _definitions() -> str:
     for feed in feeds().values():
         columns = ", ".join(f"{identifier(name)} {data_type}" for name, data_type in feed.raw_columns().items())
         raw.append(f"create table if not exists {identifier('raw', feed.name)} ({columns});")
-    others = (decisions, identity, access_log, erasure_ledger, pruning_ledger)
+    others = (decisions, identity, accesses, erasures, prunings)
     return _TABLES + "".join(other.TABLES for other in others) + "\n".join(raw)
 
 
@@ -246,74 +181,3 @@ def is_created(warehouse: duckdb.DuckDBPyConnection) -> bool:
     """Whether the ledger is there; a command that was killed early leaves a file without it."""
     found = warehouse.execute("select count(*) from duckdb_tables() where schema_name = 'ledger'").fetchone()
     return bool(found and found[0])
-
-
-def current_loads(warehouse: duckdb.DuckDBPyConnection, feed: str | None = None) -> list[Load]:
-    """The lines in force, of one feed or of all, by delivery date."""
-    rows = warehouse.execute(
-        """
-        select
-            load_number, batch_id, source_system, feed, delivery_date, part, file, file_hash, reading_hash, fault,
-            source_columns, rows_read, verdict, reason, loaded_at, values_masked, is_stale
-        from ledger.loads
-        where is_current and ($feed is null or feed = $feed)
-        order by feed, delivery_date, source_system, part, load_number
-        """,
-        {"feed": feed},
-    ).fetchall()
-    return [Load(*row) for row in rows]
-
-
-def known(warehouse: duckdb.DuckDBPyConnection, feed: str | None = None) -> Known:
-    """What the ledger knows of one feed or of all."""
-    rows = warehouse.execute("from ledger.files where $feed is null or feed = $feed", {"feed": feed}).fetchall()
-    retracted = warehouse.execute(
-        f"select batch_id from ({decisions.in_force()}) where row_number is null and kind = 'retract'"
-    ).fetchall()
-    return Known(
-        current_loads(warehouse, feed),
-        {tuple(row[:3]): tuple(row[3:]) for row in rows},
-        frozenset(batch_id for (batch_id,) in retracted),
-        erasure_ledger.erased_batches(warehouse),
-        pruning_ledger.closed_before(warehouse),
-    )
-
-
-def conservation(warehouse: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """The counts of the lines in force, summed: batches, refused, and each of COUNTS."""
-    sums = ", ".join(f"coalesce(sum(rows_{count}), 0)::bigint" for count in COUNTS)
-    row = warehouse.execute(
-        f"select count(*), count(*) filter (verdict = 'refused'), {sums} from ledger.loads where is_current"
-    ).fetchone()
-    assert row is not None
-    return dict(zip(("batches", "refused", *COUNTS), row, strict=True))
-
-
-def state_hash(
-    warehouse: duckdb.DuckDBPyConnection, company: tuple[str, str], shortfalls: Iterable[tuple[str, str, date, str]]
-) -> str:
-    """A hash of all that the marts are made of: equal hashes, nothing to build.
-
-    `company` is (time zone, currency); `shortfalls` are the optional ones as (feed, system, delivery date, kind).
-    """
-    lines = "select load_number, is_stale from ledger.loads where is_current order by all"
-    numbers = warehouse.execute(lines).fetchall()
-    closed = sorted(pruning_ledger.closed_before(warehouse).items())
-    known = (*identity.decided(warehouse), *erasure_ledger.erased(warehouse), *closed)
-    decided = (numbers, company, sorted(shortfalls), *known)
-    return hashlib.md5(repr(decided).encode()).hexdigest()
-
-
-def known_state_hash(warehouse: duckdb.DuckDBPyConnection) -> str:
-    """The state_hash by the shortfalls and the company as the last run wrote them down."""
-    company = warehouse.execute("select time_zone, currency from ledger.company").fetchone()
-    shortfalls = warehouse.execute(
-        "select feed, source_system, delivery_date, kind from ledger.shortfalls where not is_required"
-    ).fetchall()
-    return state_hash(warehouse, company or ("", ""), shortfalls)
-
-
-def published_state_hash(warehouse: duckdb.DuckDBPyConnection) -> str | None:
-    """The state_hash of the last publication, None before the first."""
-    row = warehouse.execute("select state_hash from ledger.publications order by published_at desc limit 1").fetchone()
-    return str(row[0]) if row else None

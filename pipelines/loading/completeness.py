@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from pipelines.ledger.tables import Load
+from pipelines.ledger.loads import Load
 from pipelines.sources.configuration import Source, SourcesFile
 
 _DAY = timedelta(days=1)

@@ -22,7 +22,7 @@ from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
 from pipelines.errors import DatabaseError
 from pipelines.home.shortage import telling_shortage
-from pipelines.ledger.tables import Known, Load, known
+from pipelines.ledger.loads import Known, Load, known
 from pipelines.loading.gather import gather_candidates
 from pipelines.loading.raw import LoadResult, remember_files, write_gated
 from pipelines.settings import Settings

@@ -14,8 +14,8 @@ from pipelines.archive.batches import archived_files, land_from_archive, store_l
 from pipelines.connections import identifier, insert_rows
 from pipelines.contracts import SNAPSHOT_COLUMNS, SYSTEM_COLUMNS, Feed
 from pipelines.loading.decided_rows import copy_decisions, map_fixed, put_decided
+from pipelines.person.erased_marks import empty_blocked, take_erased
 from pipelines.person.tombstones import block_erased, copy_tombstones
-from pipelines.privacy.erased_rows import empty_blocked, take_erased
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Company
 from pipelines.sources.deliveries import Delivery, reading_hash

@@ -8,15 +8,9 @@ from zoneinfo import ZoneInfo
 from pipelines.archive.manifest import require_warehouse
 from pipelines.connections import connected
 from pipelines.home.lock import looking
-from pipelines.ledger.tables import (
-    Known,
-    check_tables,
-    conservation,
-    is_created,
-    known,
-    published_state_hash,
-    state_hash,
-)
+from pipelines.ledger.loads import Known, conservation, known
+from pipelines.ledger.state_hash import published_state_hash, state_hash
+from pipelines.ledger.tables import check_tables, is_created
 from pipelines.loading.completeness import Completeness, assess
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile

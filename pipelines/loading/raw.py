@@ -12,7 +12,7 @@ import duckdb
 from pipelines.archive.manifest import Manifest, earlier_arrivals, next_sequence, write_manifests
 from pipelines.connections import attached, identifier, insert_rows
 from pipelines.contracts import Feed
-from pipelines.ledger.tables import COUNTS
+from pipelines.ledger.loads import COUNTS
 from pipelines.loading.ledger_lines import write_ledger
 from pipelines.settings import Settings
 from pipelines.sources.deliveries import Delivery

@@ -31,8 +31,9 @@ from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
 from pipelines.identity.resolution import resolve
 from pipelines.identity.spellings import note_spellings
-from pipelines.ledger.decisions import export_state
-from pipelines.ledger.tables import conservation, create_tables, current_loads
+from pipelines.ledger.export import export_state
+from pipelines.ledger.loads import conservation, current_loads
+from pipelines.ledger.tables import create_tables
 from pipelines.loading.completeness import assess
 from pipelines.loading.feed import load_feed
 from pipelines.loading.ledger_lines import write_completeness

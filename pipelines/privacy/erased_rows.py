@@ -18,26 +18,18 @@ from pipelines.archive.manifest import batch_folder
 from pipelines.connections import exact_name, identifier, literal
 from pipelines.contracts import Feed, feeds
 from pipelines.home.durable import synchronise
-from pipelines.person.holdings import archived_batches, archived_by_source, customer_column
+from pipelines.person.erased_marks import ERASED, personal_columns, values_instead
+from pipelines.person.holdings import archived_batches, archived_by_source
 from pipelines.person.person import REGISTER
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Mapping, Source, SourcesFile
 from pipelines.sources.landing_table import OWN_COLUMNS, landed_name
 from pipelines.sources.mapping import landed_value
 
-ERASED = "-3"
-"""The member of the customers' dimension that facts of erased persons belong to."""
-
 _PORTION_BYTES = 64 << 20
 
 # A pseudonym has no digits, so that it is nobody's telephone number.
 _LETTERS = "translate(left({hash}, 16), '0123456789', 'ghijklmnop')"
-
-
-def personal_columns(feed: Feed) -> list[str]:
-    """The raw table's columns that say something of a person: the customer's key and what is private."""
-    customer = customer_column(feed)
-    return [column.name for column in feed.columns if column.private or column.name == customer]
 
 
 def loses_rows(feed: Feed) -> bool:
@@ -225,7 +217,9 @@ def erase_raw(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     raw = identifier("raw", feed.name)
     same = f"raw.batch_id = marks.batch_id and raw.row_number = marks.row_number and marks.feed = {literal(feed.name)}"
     warehouse.execute(f"delete from {raw} as raw using marks where {same} and marks.mark = ''")
-    values = [f"{identifier(name)} = {value}" for name, value in _raw_values(feed, "marks.mark", "raw.source_system")]
+    values = [
+        f"{identifier(name)} = {value}" for name, value in values_instead(feed, "marks.mark", "raw.source_system")
+    ]
     if values:
         warehouse.execute(f"update {raw} as raw set {', '.join(values)} from marks where {same} and marks.mark <> ''")
 
@@ -264,16 +258,6 @@ def erase_keys_of_things(
         )
 
 
-def _raw_values(feed: Feed, mark: str, system: str) -> Iterator[tuple[str, str]]:
-    """Column and SQL of what a row of the feed has instead of its person, given that of its mark and its system."""
-    customer = customer_column(feed)
-    for name in personal_columns(feed):
-        yield name, mark if name == customer or name in feed.key else "null"
-        companion = feed.columns_by_name[name].companion
-        if companion:
-            yield companion, system
-
-
 def erase_quarantine(warehouse: duckdb.DuckDBPyConnection, settings: Settings, feed: Feed) -> None:
     """Take from the quarantine what `marks` says; a row that lost its person gets the record that is archived now."""
     held = "quarantine.rows.feed = marks.feed and quarantine.rows.batch_id = marks.batch_id "
@@ -291,46 +275,4 @@ def erase_quarantine(warehouse: duckdb.DuckDBPyConnection, settings: Settings, f
         "update quarantine.rows set record = refilled.record from refilled "
         f"where rows.feed = {literal(feed.name)} and rows.batch_id = refilled.batch_id "
         "and rows.row_number = refilled.row_number"
-    )
-
-
-def take_erased(gate: duckdb.DuckDBPyConnection, feed: Feed, table: str = "candidates") -> None:
-    """Have candidates, in `table`, say of erased rows of `landing` what the archive says: blocked, or without a person.
-
-    Needs the table `blocked`, to which blocked rows go.
-    """
-    if "_erased" not in {row[0] for row in gate.execute("describe landing").fetchall()}:
-        return
-    same = f"{table}.batch_id = landing.batch_id and {table}.row_number = landing.row_number"
-    gate.execute(
-        f"""
-        insert into blocked
-        select landing.batch_id, landing.row_number
-        from landing
-        anti join blocked on landing.batch_id = blocked.batch_id and landing.row_number = blocked.row_number
-        where landing._erased = '';
-        delete from {table} using landing where landing._erased = '' and {same}
-        """
-    )
-    values = [f"{identifier(name)} = {value}" for name, value in _raw_values(feed, "landing._erased", "source_system")]
-    if values:
-        # What they have in common is no sign that two rows are one.
-        gate.execute(
-            f"update {table} set {', '.join(values)}, content_hash = hash(content_hash, landing._erased) "
-            f"from landing where landing._erased <> '' and {same}"
-        )
-
-
-def empty_blocked(gate: duckdb.DuckDBPyConnection) -> None:
-    """Leave nothing of the blocked rows of `landing` but their place, so that the archive never has more."""
-    names = [row[0] for row in gate.execute("describe landing").fetchall()]
-    if "_erased" not in names:
-        gate.execute("alter table landing add column _erased varchar")
-    emptied = [name for name in names if name not in ("batch_id", "row_number", "_erased")]
-    gate.execute(
-        f"""
-        update landing set {"".join(f"{identifier(name)} = null, " for name in emptied)} _erased = ''
-        from blocked
-        where landing.batch_id = blocked.batch_id and landing.row_number = blocked.row_number
-        """
     )

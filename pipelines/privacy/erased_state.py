@@ -9,8 +9,9 @@ import duckdb
 
 from pipelines.contracts import feeds
 from pipelines.identity.spellings import bring_up_spellings
+from pipelines.person.erased_marks import ERASED
 from pipelines.person.holdings import Holdings
-from pipelines.privacy.erased_rows import ERASED, kept_columns
+from pipelines.privacy.erased_rows import kept_columns
 from pipelines.privacy.journal import Journal
 from pipelines.sources.configuration import SourcesFile
 

@@ -22,8 +22,10 @@ from pipelines.connections import STORAGE_VERSION, connected, exact_name, has_ta
 from pipelines.contracts import feeds
 from pipelines.errors import UsageError
 from pipelines.home.durable import synchronise
-from pipelines.ledger.decisions import Author, export_state
+from pipelines.ledger.decisions import Author
+from pipelines.ledger.export import export_state
 from pipelines.ledger.tables import create_tables
+from pipelines.person.erased_marks import personal_columns
 from pipelines.person.holdings import find_holdings
 from pipelines.person.matching import Matching
 from pipelines.person.person import Person, find_persons, shared_values
@@ -129,7 +131,7 @@ def _together(persons: list[Person]) -> Person:
 def _keep_rows(warehouse: duckdb.DuckDBPyConnection, rows: Path) -> list[Share]:
     """Write the person's rows that hold something of them to `rows`; what each feed has of it."""
     whole = [feed.name for feed in feeds().values() if erased_rows.loses_rows(feed)]
-    personal = [feed.name for feed in feeds().values() if erased_rows.personal_columns(feed)]
+    personal = [feed.name for feed in feeds().values() if personal_columns(feed)]
     private = [feed.name for feed in feeds().values() if any(column.private for column in feed.columns)]
     warehouse.execute(
         """
@@ -299,7 +301,7 @@ def _erase(settings: Settings, sources_file: SourcesFile, begun: Journal) -> Non
         erased_rows.read_marks(warehouse, settings)
         warehouse.execute("begin transaction")
         for feed in feeds().values():
-            if erased_rows.personal_columns(feed):
+            if personal_columns(feed):
                 erased_rows.erase_raw(warehouse, feed)
                 erased_rows.erase_keys_of_things(warehouse, settings, sources_file, feed)
                 erased_rows.erase_quarantine(warehouse, settings, feed)

@@ -2,13 +2,10 @@
 
 from pipelines.settings import Settings
 
-JOURNAL = "erasing.json"
-"""The journal's name in the folder of states (see `journal.py`)."""
-
 
 def finish_interrupted(settings: Settings) -> None:
     """Finish the erasure that a killed process began; without one it costs a look at a file. Needs the home's lock."""
-    if not (settings.state / JOURNAL).exists():
+    if not settings.erasure_journal.exists():
         return
     from pipelines.privacy.erasure import finish  # noqa: PLC0415
     from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from pipelines.home.durable import synchronise, write_durably
 from pipelines.person.person import Person, SourceRecord
-from pipelines.privacy.interrupted import JOURNAL
 from pipelines.settings import Settings
 
 
@@ -58,12 +57,12 @@ def begin(settings: Settings, journal: Journal, rows: Path) -> None:
     synchronise([rows])
     rows.replace(rows_file(settings))
     synchronise([settings.state])
-    write_durably(_file(settings), json.dumps(asdict(journal), default=_plain, ensure_ascii=False))
+    write_durably(settings.erasure_journal, json.dumps(asdict(journal), default=_plain, ensure_ascii=False))
 
 
 def read(settings: Settings) -> Journal:
     """The journal of the erasure that is not done."""
-    content = json.loads(_file(settings).read_text(encoding="utf-8"))
+    content = json.loads(settings.erasure_journal.read_text(encoding="utf-8"))
     person = content["person"]
     ends = content["destroy_date"]
     return Journal(
@@ -86,13 +85,9 @@ def read(settings: Settings) -> Journal:
 
 def end(settings: Settings) -> None:
     """Forget the journal and its rows."""
-    _file(settings).unlink(missing_ok=True)
+    settings.erasure_journal.unlink(missing_ok=True)
     rows_file(settings).unlink(missing_ok=True)
     synchronise([settings.state])
-
-
-def _file(settings: Settings) -> Path:
-    return settings.state / JOURNAL
 
 
 def _plain(value: object) -> object:

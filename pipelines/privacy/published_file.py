@@ -9,8 +9,9 @@ import secrets
 import duckdb
 
 from pipelines.connections import STORAGE_VERSION, connected, literal
+from pipelines.person.erased_marks import ERASED
 from pipelines.person.person import Person
-from pipelines.privacy.erased_rows import ERASED, lost_columns
+from pipelines.privacy.erased_rows import lost_columns
 from pipelines.publishing.content_hash import published_tables
 from pipelines.publishing.publication import (
     audit_candidate,

@@ -19,8 +19,8 @@ from pipelines.connections import connected, identifier, literal
 from pipelines.errors import PublishError
 from pipelines.home.durable import synchronise
 from pipelines.home.shortage import free_megabytes, is_disk_full
-from pipelines.ledger.decisions import export_state, extent
-from pipelines.ledger.tables import known_state_hash
+from pipelines.ledger.export import export_state, extent
+from pipelines.ledger.state_hash import known_state_hash
 from pipelines.publishing.content_hash import PUBLISHED_SCHEMAS, content_hash, published_tables
 from pipelines.settings import PROJECT_ROOT, Settings
 

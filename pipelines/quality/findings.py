@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from pipelines.contracts import feeds
-from pipelines.ledger.tables import COUNTS, conservation, current_loads
+from pipelines.ledger.loads import COUNTS, conservation, current_loads
 from pipelines.loading.completeness import Completeness, assess
 from pipelines.quality.freshness import Freshness, freshness
 from pipelines.quality.identity_figures import IdentityFigures, identity_figures

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from pipelines.ledger.tables import Load
+from pipelines.ledger.loads import Load
 from pipelines.loading.completeness import Shortfall, assess, due_at
 from pipelines.sources.configuration import Source, SourcesFile
 

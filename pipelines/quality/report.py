@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipelines.commands.summary import command, conservation_line
 from pipelines.connections import connected
 from pipelines.errors import UsageError
 from pipelines.home.lock import looking
+from pipelines.home.shell_command import shell_command
+from pipelines.ledger.loads import conservation_line
 from pipelines.ledger.tables import is_created
 from pipelines.quality.findings import STATES, Findings, find
 from pipelines.settings import Settings
@@ -112,23 +113,25 @@ def _steps(findings: Findings, settings: Settings) -> Iterator[Step]:
     kinds = [fall.kind for fall in findings.completeness.shortfalls]
     if overdue := kinds.count("overdue"):
         what = _counted(overdue, "overdue delivery", "overdue deliveries")
-        yield Step(f"Ask for {what}, put them in the inbox, and load them.", command(settings, "run"))
+        yield Step(f"Ask for {what}, put them in the inbox, and load them.", shell_command(settings, "run"))
     if refused := kinds.count("refused"):
         what = _counted(refused, "delivery was", "deliveries were")
-        yield Step(f"See why {what} refused; mend the files, or their source's entry.", command(settings, "status"))
+        yield Step(
+            f"See why {what} refused; mend the files, or their source's entry.", shell_command(settings, "status")
+        )
     if rows := sum(summary.rows for summary in findings.quarantine):
         text = f"Work through {_counted(rows, 'row', 'rows')} in quarantine, the largest amount first."
-        yield Step(text, command(settings, "quarantine", "list"))
+        yield Step(text, shell_command(settings, "quarantine", "list"))
     days = {rule.rule: rule.last_date for rule in sorted(findings.rules, key=lambda rule: rule.last_date)}
     if COLUMNS_RULE in days:
         text = "Columns have changed: see whether the sources file still maps what it should."
-        yield Step(text, command(settings, "doctor"))
+        yield Step(text, shell_command(settings, "doctor"))
     if day := days.get(VOLUME_RULE):
         text = (
             "Some deliveries are far smaller than expected: ask whether they were whole. A new file in the same place "
             "replaces the old one by the next run; a day can be loaded again."
         )
-        yield Step(text, command(settings, "backfill", "--from", str(day), "--to", str(day)))
+        yield Step(text, shell_command(settings, "backfill", "--from", str(day), "--to", str(day)))
 
 
 def _amounts(held: list[tuple[Decimal, str]]) -> str:

@@ -15,9 +15,10 @@ from pipelines.archive.manifest import Manifest, next_sequence, read_manifest, w
 from pipelines.connections import connected, identifier, insert_rows
 from pipelines.contracts import Feed, feeds
 from pipelines.errors import UsageError
-from pipelines.ledger.decisions import Author, export_state, in_force, record
+from pipelines.ledger.decisions import Author, in_force, record
+from pipelines.ledger.export import export_state
+from pipelines.ledger.loads import Load, current_loads
 from pipelines.ledger.prunings import closed_before
-from pipelines.ledger.tables import Load, current_loads
 from pipelines.loading.feed import load_stale
 from pipelines.repair.quarantine import HeldRow
 from pipelines.settings import Settings

@@ -13,7 +13,7 @@ import duckdb
 from pipelines.archive.batches import archived_files, land_from_archive
 from pipelines.connections import connected, identifier, insert_rows
 from pipelines.errors import UsageError
-from pipelines.ledger.tables import Known, Load
+from pipelines.ledger.loads import Known, Load
 from pipelines.loading.decided_rows import keep_fixed
 from pipelines.repair.quarantine import HeldRow, row_name
 from pipelines.settings import Settings

@@ -21,10 +21,11 @@ from pipelines.errors import AuditError, PublishError, UsageError
 from pipelines.home.durable import synchronise
 from pipelines.identity.resolution import recall
 from pipelines.identity.spellings import note_spellings
-from pipelines.ledger.decisions import export_state, import_state
 from pipelines.ledger.erasures import erasures
+from pipelines.ledger.export import export_state, import_state
+from pipelines.ledger.loads import current_loads
 from pipelines.ledger.prunings import pruned_since
-from pipelines.ledger.tables import create_tables, current_loads
+from pipelines.ledger.tables import create_tables
 from pipelines.loading.completeness import assess
 from pipelines.loading.ledger_lines import write_completeness
 from pipelines.person.tombstones import check_key

@@ -20,9 +20,10 @@ from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.errors import LockedError, UsageError, WarehouseError
 from pipelines.home.durable import synchronise
-from pipelines.ledger.decisions import export_state, import_state
+from pipelines.ledger.export import export_state, import_state
+from pipelines.ledger.loads import Slot, conservation
 from pipelines.ledger.prunings import restore_lines, without_archive
-from pipelines.ledger.tables import Slot, conservation, create_tables
+from pipelines.ledger.tables import create_tables
 from pipelines.loading.feed import load_deliveries, load_stale
 from pipelines.loading.raw import remember_files
 from pipelines.repair.decided import withdraw

@@ -15,7 +15,7 @@ import duckdb
 from pipelines.archive.manifest import batch_folder
 from pipelines.connections import identifier
 from pipelines.contracts import Feed, feeds
-from pipelines.ledger.decisions import export_state
+from pipelines.ledger.export import export_state
 from pipelines.retention.prunable import Prunable, files_to_remove, remove_files, size_of
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipelines.errors import DatabaseError, DatabaseUnreachableError, SourcesFileError
-from pipelines.ledger.tables import Known, Load, Slot
+from pipelines.ledger.loads import Known, Load, Slot
 from pipelines.sources.configuration import FORMAT_WORDS, Source, SourcesFile
 from pipelines.sources.path_pattern import PathPattern
 from pipelines.sources.postgresql import DayContent, day_contents, delivery_path

@@ -11,9 +11,8 @@ import pytest
 from loading_home import Home
 
 from pipelines.connections import connected
-from pipelines.ledger.decisions import export_state
+from pipelines.ledger.export import export_state
 from pipelines.person.search import Hit, search
-from pipelines.privacy.interrupted import JOURNAL
 
 from .contents import content
 from .killing import KillServer
@@ -76,4 +75,4 @@ def test_a_killed_erasure_is_finished_or_was_never_begun(erased, person_home, ru
     assert run(home, {"finish": True})["code"] == 0, where
     assert counts(home) in (erased.before, erased.after), where
     assert bool(hits(person_home, home)) == (counts(home) == erased.before), where
-    assert not (home / "state" / JOURNAL).exists(), where
+    assert not (home / "state" / "erasing.json").exists(), where

@@ -15,7 +15,7 @@ from loading_home import Home
 from pipelines.commands.doctor import examine
 from pipelines.connections import connected
 from pipelines.errors import SourcesFileError
-from pipelines.ledger.tables import current_loads
+from pipelines.ledger.loads import current_loads
 from pipelines.loading import feed as load
 from pipelines.loading.completeness import assess
 from pipelines.loading.feed import Reload
@@ -427,7 +427,7 @@ from pathlib import Path
 from pipelines.connections import connected
 from pipelines.settings import Settings
 from pipelines.sources.deliveries import find_arrivals
-from pipelines.ledger.tables import Known
+from pipelines.ledger.loads import Known
 from pipelines.sources.landing import land
 from pipelines.sources.sources_file import load_sources_file
 

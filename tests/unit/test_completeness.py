@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipelines.ledger.tables import Load
+from pipelines.ledger.loads import Load
 from pipelines.loading.completeness import Completeness, assess
 from pipelines.sources.configuration import SourcesFile
 

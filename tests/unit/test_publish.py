@@ -14,7 +14,8 @@ import pytest
 
 from pipelines.connections import connected, literal
 from pipelines.errors import ExitCode, PublishError
-from pipelines.ledger.tables import create_tables, known_state_hash, published_state_hash
+from pipelines.ledger.state_hash import known_state_hash, published_state_hash
+from pipelines.ledger.tables import create_tables
 from pipelines.publishing import publication as publish
 from pipelines.publishing.content_hash import content_hash
 from pipelines.publishing.publication import (

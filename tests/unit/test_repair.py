@@ -18,7 +18,7 @@ from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.errors import UsageError, WarehouseError
 from pipelines.ledger.decisions import Author
-from pipelines.ledger.tables import known
+from pipelines.ledger.loads import known
 from pipelines.loading.feed import Reload, load_deliveries
 from pipelines.loading.look import look
 from pipelines.repair.decided import decide, find_deliveries, load_what_is_stale, mark_stale, restore, retract

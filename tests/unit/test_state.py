@@ -6,7 +6,7 @@ import pytest
 from loading_home import Home
 
 from pipelines.connections import connected
-from pipelines.ledger.tables import known_state_hash
+from pipelines.ledger.state_hash import known_state_hash
 from pipelines.loading.feed import Reload
 from pipelines.loading.look import look
 

@@ -10,8 +10,9 @@ from pipelines.identity.evidence import compared, edges_of, events, find_record,
 from pipelines.identity.model import DEFAULT, Model
 from pipelines.identity.overrides import override, undo
 from pipelines.identity.resolution import Resolution, resolve
-from pipelines.ledger.decisions import Author, export_state
-from pipelines.ledger.tables import current_loads
+from pipelines.ledger.decisions import Author
+from pipelines.ledger.export import export_state
+from pipelines.ledger.loads import current_loads
 from pipelines.loading.feed import Reload, load_stale
 from pipelines.repair.decided import retract
 from pipelines.replay.rebuild import rebuild

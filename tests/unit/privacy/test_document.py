@@ -12,7 +12,8 @@ from loading_home import Home
 
 from pipelines.connections import connected
 from pipelines.ledger.accesses import Access, accesses, record_access
-from pipelines.ledger.decisions import Author, export_state, import_state
+from pipelines.ledger.decisions import Author
+from pipelines.ledger.export import export_state, import_state
 from pipelines.ledger.tables import create_tables
 from pipelines.person.holdings import find_holdings
 from pipelines.person.person import find_person, shared_values

@@ -16,11 +16,12 @@ from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.errors import UsageError
 from pipelines.identity.resolution import resolve
-from pipelines.ledger.decisions import Author, export_state
+from pipelines.ledger.decisions import Author
+from pipelines.ledger.export import export_state
 from pipelines.loading.feed import Reload
 from pipelines.person.search import search
 from pipelines.privacy import erased_rows, erased_state, erasure, journal
-from pipelines.privacy.interrupted import JOURNAL, finish_interrupted
+from pipelines.privacy.interrupted import finish_interrupted
 from pipelines.privacy.separation import destroy_ended
 from pipelines.replay.rebuild import rebuild
 
@@ -146,7 +147,7 @@ def test_nothing_of_an_erased_person_is_found_where_it_was_before(before, erased
     home, found = erased
     assert hits(before, found) >= {"archive", "state", "warehouse.duckdb", "published"}
     assert hits(home, found) == set()
-    assert not (home.settings.state / JOURNAL).exists()
+    assert not home.settings.erasure_journal.exists()
 
 
 def test_who_looked_stays_and_whom_they_looked_at_does_not(erased):

@@ -11,7 +11,7 @@ from loading_home import Home
 
 from pipelines.connections import connected
 from pipelines.contracts import feeds
-from pipelines.ledger.tables import conservation
+from pipelines.ledger.loads import conservation
 from pipelines.orchestration.preparation import prepare
 from pipelines.retention.prunable import Prunable, prunable_files, prunable_rows, prunable_runs
 

@@ -12,8 +12,9 @@ from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
 from pipelines.errors import UsageError
 from pipelines.ledger.decisions import Author
+from pipelines.ledger.loads import known
 from pipelines.ledger.prunings import pruned_since
-from pipelines.ledger.tables import known, known_state_hash
+from pipelines.ledger.state_hash import known_state_hash
 from pipelines.loading.feed import Reload
 from pipelines.loading.look import look
 from pipelines.repair.decided import find_deliveries, load_what_is_stale, restore, retract
