@@ -66,6 +66,7 @@ lint-python: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 lint-sql: setup
 	@mkdir -p "$(CRMDW_HOME)/published"
