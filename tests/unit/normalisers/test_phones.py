@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipelines.normalisers import create_normalising_macros
 
 Value = Callable[..., object]
-DBT_MACRO = Path(__file__).parents[4] / "dbt_project" / "macros" / "plain_phone.sql"
+DBT_MACRO = Path(__file__).parents[3] / "dbt_project" / "macros" / "plain_phone.sql"
 
 
 @pytest.mark.parametrize(
