@@ -65,7 +65,7 @@ group by batch_id
 """
 
 
-def judge_candidates(settings: Settings, gate: duckdb.DuckDBPyConnection, feed: Feed) -> None:
+def judge_rows(settings: Settings, gate: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     """Have the feed's suite judge the rows and the batch suite the batches; fills the tables named above.
 
     Raises GateBrokenError where either could not judge.

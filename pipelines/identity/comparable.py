@@ -1,7 +1,7 @@
 """Records in the shape in which they are compared: numbered, with what is derived from their values.
 
 Also which telephone numbers and e-mail addresses too many names share to tell anybody from anybody. What is
-compared, and how, is `comparisons.py`; which pairs are looked at, `candidates.py`.
+compared, and how, is `comparisons.py`; which pairs are looked at, `pairs.py`.
 """
 
 import duckdb

@@ -18,7 +18,7 @@ ELSE = "else"
 """The condition of a last level."""
 
 PHONES_AGREE = """list_has_any("phones_l", "phones_r")"""
-"""In training, of lists of numbers; who scores knows the overlapping intervals already (`candidates.py`)."""
+"""In training, of lists of numbers; who scores knows the overlapping intervals already (`pairs.py`)."""
 
 _SAME_PLACE = '("region_code_l" = "region_code_r" or "town_l" = "town_r")'
 _LIKE_STREET = 'jaro_winkler_similarity("street_l", "street_r") >= 0.9'

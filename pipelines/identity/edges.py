@@ -9,10 +9,10 @@ from typing import Any, cast
 import duckdb
 
 from pipelines.connections import literal
-from pipelines.identity.candidates import find_candidates
 from pipelines.identity.comparable import drop_comparable, number_records
 from pipelines.identity.comparisons import PHONES_AGREE
 from pipelines.identity.model import Model, level_weights, prior_weight
+from pipelines.identity.pairs import find_pairs
 from pipelines.identity.rules import PROBABILISTIC, RULES, TRUSTED_KEY, WEIGHED
 
 THRESHOLD = 4.5
@@ -42,7 +42,7 @@ _NOT_CONTRADICTED = """
 LAST_COMPARED = "address"
 """The dearest comparison is made last, of the few pairs that can still be linked."""
 
-# Of telephone numbers only whether there are any: that two records had one at the same time, a candidate knows.
+# Of telephone numbers only whether there are any: that two records had one at the same time, the met pair knows.
 _PERSON = (
     "party_type",
     "source_system",
@@ -90,12 +90,12 @@ def insert_edges(
         return
     parameters = model.parameters
     number_records(connection, records, phones, new)
-    find_candidates(connection, is_everybody_new=new is None)
+    find_pairs(connection, is_everybody_new=new is None)
     _tell_name_frequencies(connection, parameters)
     connection.execute(
         f"create or replace temp table within_reach as {_within_reach_sql(parameters)}", {"threshold": threshold}
     )
-    connection.execute("drop table candidates")
+    connection.execute("drop table met_pairs")
     connection.execute(
         f"insert into {table} {_edges_sql(parameters)}", {"threshold": threshold, "model_version": model.version}
     )
@@ -115,7 +115,7 @@ def _tell_name_frequencies(connection: duckdb.DuckDBPyConnection, parameters: di
 
 
 def _within_reach_sql(parameters: dict[str, Any]) -> str:
-    """The candidates that can be linked if they agree best in what is compared last: their levels but for that one."""
+    """The met pairs that can be linked if they agree best in what is compared last: their levels but for that one."""
     last = _last_compared(parameters)
     first = [comparison for comparison in parameters["comparisons"] if comparison is not last]
     levels = [f"{comparison['name']}_level" for comparison in first]
@@ -126,13 +126,13 @@ def _within_reach_sql(parameters: dict[str, Any]) -> str:
 
         pairs as (
             select
-                candidates.*,
+                met_pairs.*,
                 {_of_both(_PERSON)},
                 nullif(a.has_phone, false) as phones_l,
                 nullif(b.has_phone, false) as phones_r
-            from candidates
-            inner join comparable as a on candidates.position_a = a.position
-            inner join comparable as b on candidates.position_b = b.position
+            from met_pairs
+            inner join comparable as a on met_pairs.position_a = a.position
+            inner join comparable as b on met_pairs.position_b = b.position
         ),
 
         levelled as (

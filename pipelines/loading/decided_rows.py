@@ -12,11 +12,11 @@ from pipelines.ledger.decisions import in_force
 from pipelines.settings import Settings
 from pipelines.sources.configuration import Company, Source
 from pipelines.sources.landing_table import OWN_COLUMNS
-from pipelines.sources.mapping import create_candidates, map_landing
+from pipelines.sources.mapping import create_mapped_rows, map_landing
 
 
 def copy_decisions(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: Feed) -> bool:
-    """Create `decided` (batch_id, row_number, kind, held_for, content, record) and `fixed`, the candidates it makes.
+    """Create `decided` (batch_id, row_number, kind, held_for, content, record) and `fixed`, the mapped rows it makes.
 
     Tells whether anything was ever decided about rows of the feed.
     """
@@ -27,7 +27,7 @@ def copy_decisions(gate: duckdb.DuckDBPyConnection, settings: Settings, feed: Fe
             f"from ({in_force('warehouse.')}) where row_number is not null and feed = ?",
             [feed.name],
         )
-    create_candidates(gate, feed, "fixed")
+    create_mapped_rows(gate, feed, "fixed")
     return bool(gate.execute("select 1 from decided limit 1").fetchone())
 
 

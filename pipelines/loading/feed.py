@@ -23,7 +23,7 @@ from pipelines.contracts import Feed, feeds
 from pipelines.errors import DatabaseError
 from pipelines.home.shortage import telling_shortage
 from pipelines.ledger.loads import Known, Load, known
-from pipelines.loading.gather import gather_candidates
+from pipelines.loading.gather import gather_rows
 from pipelines.loading.raw import LoadResult, remember_files, write_gated
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
@@ -111,11 +111,11 @@ def load_deliveries(
         verdicts = importer.submit(_import_verdicts)
         recover_archive(settings, feed.name)
         progress(f"reading {len(deliveries)} deliveries")
-        deliveries = gather_candidates(gate, settings, feed, deliveries, sources_file.company)
+        deliveries = gather_rows(gate, settings, feed, deliveries, sources_file.company)
         if not deliveries:
             return LoadResult(feed.name)
         progress(f"gating {len(deliveries)} deliveries")
-        verdicts.result().judge_candidates(settings, gate, feed)
+        verdicts.result().judge_rows(settings, gate, feed)
         progress("writing")
         return write_gated(settings, gate, feed, deliveries, run_id)
 

@@ -20,7 +20,7 @@ from pipelines.settings import Settings
 from pipelines.sources.configuration import Company
 from pipelines.sources.deliveries import Delivery, reading_hash
 from pipelines.sources.landing import land
-from pipelines.sources.mapping import create_candidates, map_landing
+from pipelines.sources.mapping import create_mapped_rows, map_landing
 from pipelines.sources.masking import kinds_by_column, mask_landing, record_hits
 from pipelines.sources.parquet_landing import parquet_schema
 from pipelines.sources.postgresql_landing import keep_delivered_rows
@@ -28,14 +28,14 @@ from pipelines.sources.postgresql_landing import keep_delivered_rows
 _PORTION_BYTES = 128 << 20
 
 
-def gather_candidates(
+def gather_rows(
     gate: duckdb.DuckDBPyConnection,
     settings: Settings,
     feed: Feed,
     deliveries: list[Delivery],
     company: Company,
 ) -> list[Delivery]:
-    """Fill `batches` and `candidates`; returns the deliveries whose files stayed as they were while they were read."""
+    """Fill `batches` and `mapped_rows`; returns the deliveries whose files stayed as they were while they were read."""
     gate.execute(
         "create table batches (batch_id varchar, row_number bigint, source_system varchar, delivery_date date, "
         "part varchar, file varchar, file_hash varchar, reading_hash varchar, tolerance double, fault varchar, "
@@ -43,7 +43,7 @@ def gather_candidates(
         "rows_quarantined bigint default 0)"
     )
     gate.execute("create table sensitive_hits (batch_id varchar, column_name varchar, hits bigint)")
-    create_candidates(gate, feed)
+    create_mapped_rows(gate, feed)
     is_decided = copy_decisions(gate, settings, feed)
     has_tombstones = copy_tombstones(gate, settings)
     gathered: list[Delivery] = []
@@ -87,7 +87,7 @@ def _gather_portion(
     is_decided: bool,
     has_tombstones: bool,
 ) -> list[Delivery]:
-    """Add to `batches` and `candidates` some deliveries of one source that can stand in one table."""
+    """Add to `batches` and `mapped_rows` some deliveries of one source that can stand in one table."""
     source = portion[0].source
     if portion[0].is_archived:
         together = portion
@@ -134,7 +134,7 @@ def _gather_portion(
 
 
 def mark_repeated(gate: duckdb.DuckDBPyConnection, feed: Feed) -> None:
-    """Make `numbered` of `candidates`; mark what may share its key within its batch, and what repeats a row whole.
+    """Make `numbered` of `mapped_rows`; mark what may share its key within its batch, and what repeats a row whole.
 
     The former is a sieve that lets nothing through: few rows pass it, and whoever looks for equals looks there. Rows
     are alike by the hash of what came and by every value; numbering them within their equals would sort all of them.
@@ -147,7 +147,7 @@ def mark_repeated(gate: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     )
     gate.execute(
         f"""
-        alter table candidates rename to numbered;
+        alter table mapped_rows rename to numbered;
         alter table numbered add column is_duplicate boolean default false;
         create temp table repeated_keys as
         select {key_hash} as key_hash from numbered where unparsed is null group by all having count(*) > 1;

@@ -122,7 +122,7 @@ def _ties_of_register() -> Iterator[tuple[str, str]]:
 
 
 def _ties(feed: Feed) -> Iterator[tuple[str, str]]:
-    """Kind and SQL, over candidates, of all by which a row of the feed belongs to a person; null where it does not.
+    """Kind and SQL, over mapped rows, of all by which a row of the feed belongs to a person; null where it does not.
 
     Telephone number, name and address count where they are the only tie.
     """
@@ -172,19 +172,19 @@ def _hashes_of_key(connection: duckdb.DuckDBPyConnection, table: str) -> set[str
 def block_erased(
     gate: duckdb.DuckDBPyConnection, settings: Settings, feed: Feed, batches: list[str], company: Company
 ) -> int:
-    """Move the rows of erased persons from `candidates` of these batches to `blocked`; how many they were.
+    """Move the rows of erased persons from `mapped_rows` of these batches to `blocked`; how many they were.
 
     Needs what copy_tombstones created. Each key is hashed once, however many rows have it.
     """
     inner_key, outer_key = require_key(settings, set())
     before = _count(gate)
-    candidates = "candidates where list_contains($batches::varchar[], batch_id) and unparsed is null"
+    mapped_rows = "mapped_rows where list_contains($batches::varchar[], batch_id) and unparsed is null"
     for kind, text in _ties(feed):
         gate.execute(
             f"""
             create or replace temp table told as
             select texts.text, tombstones.erased_date
-            from (select distinct {text} as text from {candidates}) as texts
+            from (select distinct {text} as text from {mapped_rows}) as texts
             inner join tombstones
                 on tombstones.kind = $kind
                 and tombstones.hash = tombstone_hash($kind || ':' || texts.text, $inner_key::blob, $outer_key::blob)
@@ -197,7 +197,7 @@ def block_erased(
                 insert into blocked
                 select rows.batch_id, rows.row_number
                 from (
-                    select batch_id, row_number, {text} as text, {_day(feed, company)} as day from {candidates}
+                    select batch_id, row_number, {text} as text, {_day(feed, company)} as day from {mapped_rows}
                 ) as rows
                 inner join told on rows.text = told.text and rows.day <= told.erased_date
                 anti join blocked on rows.batch_id = blocked.batch_id and rows.row_number = blocked.row_number
@@ -209,10 +209,10 @@ def block_erased(
 
 
 def drop_blocked(gate: duckdb.DuckDBPyConnection) -> None:
-    """Take what is blocked out of `candidates`."""
+    """Take what is blocked out of `mapped_rows`."""
     gate.execute(
-        "delete from candidates using blocked "
-        "where candidates.batch_id = blocked.batch_id and candidates.row_number = blocked.row_number"
+        "delete from mapped_rows using blocked "
+        "where mapped_rows.batch_id = blocked.batch_id and mapped_rows.row_number = blocked.row_number"
     )
 
 

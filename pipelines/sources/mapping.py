@@ -1,4 +1,4 @@
-"""From landed rows to candidates: the sources file's mapping, and the one cast from text into the contract's types.
+"""From landed rows to mapped ones: the sources file's mapping, and the one cast from text into the contract's types.
 
 A value that cannot be cast becomes null and its column is named in `unreadable_columns`; the gate judges it.
 """
@@ -23,8 +23,8 @@ _FACTOR = "decimal(18,6)"
 _UTC_OFFSET = "'[^:]*:.*[-+a-zA-Z].*'"
 
 
-def create_candidates(gate: duckdb.DuckDBPyConnection, feed: Feed, table: str = "candidates") -> None:
-    """Create the empty `table` of candidates: the raw table's columns and what the gate needs beside them."""
+def create_mapped_rows(gate: duckdb.DuckDBPyConnection, feed: Feed, table: str = "mapped_rows") -> None:
+    """Create the empty `table` of mapped rows: the raw table's columns and what the gate needs beside them."""
     columns = feed.raw_columns() | {
         "delivery_ends_at": "timestamp",
         "unreadable_columns": "varchar",
@@ -43,10 +43,10 @@ def map_landing(
     source: Source,
     company: Company,
     settings: Settings,
-    table: str = "candidates",
+    table: str = "mapped_rows",
     may_be_undecodable: bool = True,
 ) -> None:
-    """Add the rows of `landing` to the `table` of candidates, mapped onto the contract and cast.
+    """Add the rows of `landing` to the `table` of mapped rows, mapped onto the contract and cast.
 
     Needs the table `batches` (batch_id, delivery_date). A look-up reads the other feed as it was known on the
     delivery date.
@@ -347,7 +347,7 @@ def _local_time(value: str, format: str | None, found: str) -> str:
 
 
 def _copy_looked_up(gate: duckdb.DuckDBPyConnection, targets: list[_Target], settings: Settings) -> None:
-    """Copy the looked-up columns next to the candidates, so that the warehouse stays closed while they are mapped."""
+    """Copy the looked-up columns next to the mapped rows, so that the warehouse stays closed while they are mapped."""
     with reading(gate, settings):
         for target in targets:
             mapping = target.mapping

@@ -13,7 +13,7 @@ from pipelines.contracts import Feed, Volume, feeds
 from pipelines.gate.comparisons import compare_batches
 from pipelines.ledger.tables import create_tables
 from pipelines.settings import Settings
-from pipelines.sources.mapping import create_candidates
+from pipelines.sources.mapping import create_mapped_rows
 
 Row = dict[str, Any]
 
@@ -56,8 +56,8 @@ class Gate:
                 "part varchar, reading_hash varchar, tolerance double, fault varchar, source_columns varchar, "
                 "rows_read bigint, rows_quarantined bigint)"
             )
-            create_candidates(gate, feed)
-            gate.execute("create view gate_rows as from candidates")
+            create_mapped_rows(gate, feed)
+            gate.execute("create view gate_rows as from mapped_rows")
             gate.execute("create table held (batch_id varchar, row_number bigint)")
             gate.execute("create table sensitive_hits (batch_id varchar, column_name varchar, hits bigint)")
 
@@ -298,7 +298,7 @@ def test_a_key_that_nobody_delivered_until_then_is_counted(feed: Feed, tmp_path:
             for column in columns:
                 assert column.companion
                 row |= {column.name: key, column.companion: "branch" if key else None}
-            gate.insert("candidates", row)
+            gate.insert("mapped_rows", row)
     expected = {}
     for column in columns:
         # A delivery of the own feed is itself the first one.
@@ -314,7 +314,7 @@ def test_a_key_of_the_own_feed_may_stand_in_the_same_delivery_unless_it_is_held(
     for number, (key, following) in enumerate([("first", "second"), ("second", "held"), ("held", None)]):
         row = {"batch_id": "judged", "row_number": number, "delivery_date": DAY, "source_system": "branch"}
         companion = {"next_product_system": "branch"} if following else {}
-        gate.insert("candidates", row | {"product_key": key, "next_product_key": following} | companion)
+        gate.insert("mapped_rows", row | {"product_key": key, "next_product_key": following} | companion)
     gate.insert("held", {"batch_id": "judged", "row_number": 2})
     rule = "every next_product_key was delivered by branch__products"
     assert gate.results() == {rule: {"judged": ("1 of 2 rows", "0 rows")}}

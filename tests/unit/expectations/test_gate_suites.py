@@ -19,7 +19,7 @@ import pytest
 from pipelines.connections import identifier
 from pipelines.contracts import Column, Feed, feeds
 from pipelines.loading.gather import mark_repeated
-from pipelines.sources.mapping import create_candidates
+from pipelines.sources.mapping import create_mapped_rows
 
 Row = dict[str, Any]
 
@@ -321,7 +321,7 @@ def write_gate_rows(path: Path, feed: Feed, batches: dict[str, list[Row]]) -> No
     """The view `gate_rows` as a load makes it, with one batch per entry and rows numbered from 1."""
     with duckdb.connect(str(path)) as gate:
         gate.execute("set TimeZone = 'UTC'")
-        create_candidates(gate, feed)
+        create_mapped_rows(gate, feed)
         for batch_id, rows in batches.items():
             for number, row in enumerate(rows, 1):
                 values = {
@@ -334,7 +334,7 @@ def write_gate_rows(path: Path, feed: Feed, batches: dict[str, list[Row]]) -> No
                 } | row
                 names = ", ".join(identifier(name) for name in values)
                 places = ", ".join("?" for _ in values)
-                gate.execute(f"insert into candidates ({names}) values ({places})", list(values.values()))
+                gate.execute(f"insert into mapped_rows ({names}) values ({places})", list(values.values()))
         mark_repeated(gate, feed)
         gate.execute("create view gate_rows as from numbered")
 

@@ -14,7 +14,7 @@ from pipelines.contracts import feeds
 from pipelines.ledger.tables import create_tables
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.json_lines_landing import with_paths
-from pipelines.sources.mapping import create_candidates, map_landing
+from pipelines.sources.mapping import create_mapped_rows, map_landing
 
 DELIVERY_DATE = date(2024, 5, 17)
 
@@ -23,7 +23,7 @@ Map = Callable[..., list[dict[str, Any]]]
 
 @pytest.fixture
 def map_rows(home: Home) -> Map:
-    """Maps rows of landing, given as a query, and returns the candidates by row number."""
+    """Maps rows of landing, given as a query, and returns the mapped rows by row number."""
 
     def run(feed: str, columns: dict[str, Any], landing: str, format: str = "csv", zone: str = "Asia/Seoul"):
         source = {"feed": feed, "source_system": "branch", "path": "a_file", "delivery_date": DELIVERY_DATE}
@@ -44,13 +44,13 @@ def map_rows(home: Home) -> Map:
             gate.execute(
                 "insert into batches values ('one', ?, ''), ('earlier', ?, '')", [DELIVERY_DATE, date(2024, 1, 1)]
             )
-            create_candidates(gate, feeds()[feed])
+            create_mapped_rows(gate, feeds()[feed])
             gate.execute(
                 "create table landing as select 'one' as batch_id, row_number() over () as row_number, "
                 f"null::varchar as _unparsed, null::varchar as _record, * from ({landing})"
             )
             map_landing(gate, parsed.sources[0], parsed.company, home.settings)
-            found = gate.execute("from candidates order by batch_id desc, row_number")
+            found = gate.execute("from mapped_rows order by batch_id desc, row_number")
             names = [column[0] for column in found.description]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
@@ -267,11 +267,11 @@ def test_a_dotted_path_reaches_into_json(map_rows: Map, home: Home) -> None:
     parsed = SourcesFile.model_validate({"version": 1, "sources": [source]})
     with connected(home.settings, None) as gate:
         gate.execute("create table batches as select 'one' as batch_id, date '2024-05-17' as delivery_date, '' as part")
-        create_candidates(gate, feeds()["branch__customers"])
+        create_mapped_rows(gate, feeds()["branch__customers"])
         landed = "(select 'one' as batch_id, 1 as row_number, null::varchar as _unparsed, ?::varchar as _record)"
         gate.execute("create table landing as " + with_paths(landed, parsed.sources[0].source_columns), [record])
         map_landing(gate, parsed.sources[0], parsed.company, home.settings)
-        found = gate.execute("select customer_key, customer_name, phone, birth_date from candidates").fetchall()
+        found = gate.execute("select customer_key, customer_name, phone, birth_date from mapped_rows").fetchall()
     assert found == [("K1", None, None, date(1990, 1, 31))]
 
 

@@ -58,8 +58,8 @@ BLOCKS = (
 )
 
 
-def find_candidates(connection: duckdb.DuckDBPyConnection, is_everybody_new: bool) -> None:
-    """Create the temporary table `candidates` (position_a, position_b, has_common_phone) from the numbered records.
+def find_pairs(connection: duckdb.DuckDBPyConnection, is_everybody_new: bool) -> None:
+    """Create the temporary table `met_pairs` (position_a, position_b, has_common_phone) from the numbered records.
 
     Each pair of a new record and a known one, or of two new ones, once, in the order of the positions; new are those in
     `new_positions`, or all. Persons and corporations are no pair; a telephone number is common only where the two
@@ -74,7 +74,7 @@ def find_candidates(connection: duckdb.DuckDBPyConnection, is_everybody_new: boo
     connection.execute("drop table keys")
     _meet_by_phone(connection, is_everybody_new)
     connection.execute("""
-        create or replace temp table candidates as
+        create or replace temp table met_pairs as
         select position_a, position_b, bool_or(has_common_phone) as has_common_phone
         from (
             select position_a, position_b, false as has_common_phone from met
@@ -87,9 +87,9 @@ def find_candidates(connection: duckdb.DuckDBPyConnection, is_everybody_new: boo
     connection.execute("drop table met_by_phone")
     connection.execute("""
         create or replace temp table looked_at as
-        select position_a as position from candidates
+        select position_a as position from met_pairs
         union
-        select position_b from candidates
+        select position_b from met_pairs
     """)
     make_comparable(connection, "looked_at")
     connection.execute("drop table looked_at")
