@@ -33,7 +33,7 @@ def values_instead(feed: Feed, mark: str, system: str) -> Iterator[tuple[str, st
 
 
 def take_erased(gate: duckdb.DuckDBPyConnection, feed: Feed, table: str = "mapped_rows") -> None:
-    """Have mapped rows, in `table`, say of erased rows of `landing` what the archive says: blocked, or without a person.
+    """Have `table` say of erased rows of `landing` what the archive says: blocked, or without a person.
 
     Needs the table `blocked`, to which blocked rows go.
     """
