@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from pipelines.errors import LockedError
 from pipelines.settings import Settings
@@ -142,6 +141,8 @@ def insert_rows(
     One statement, because DuckDB commits each row of an executemany on its own.
     """
     values = zip(*rows, strict=True) if rows else ([] for _ in columns)
+    import pyarrow as pa  # noqa: PLC0415 (it imports numpy, and a run that finds nothing new inserts nothing)
+
     table = pa.table({name: list(column) for name, column in zip(columns, values, strict=True)})
     connection.register("rows", table)
     try:

@@ -8,8 +8,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.commands.frame import console, require_loaded
+from pipelines.commands.frame import require_loaded
+from pipelines.commands.terminal import console
+from pipelines.connections import connected
+from pipelines.consent.permissions import permissions_at, purposes
 from pipelines.errors import UsageError
+from pipelines.home.lock import looking
+from pipelines.identity.evidence import find_record
 from pipelines.settings import Settings
 
 app = typer.Typer(help="What customers allow, and by which law.", no_args_is_help=True)
@@ -33,10 +38,6 @@ def show(
     purpose: Annotated[str, typer.Option(help="What the data is to be used for.")] = "marketing",
 ) -> None:
     """Say on which channels a customer may be approached at an instant, by what was known then, and why."""
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.consent.permissions import permissions_at, purposes  # noqa: PLC0415
-    from pipelines.home.lock import looking  # noqa: PLC0415
-    from pipelines.identity.evidence import find_record  # noqa: PLC0415
 
     settings = Settings.from_environment()
     asked = _moment(on) if on else None

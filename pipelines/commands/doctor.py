@@ -1,4 +1,4 @@
-"""Looks over a home the way an experienced operator would, and says what is wrong and how to mend it."""
+"""`crmdw doctor`: looks over a home the way an experienced operator would, and says what to mend."""
 
 import shutil
 import sys
@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
+import typer
+from rich.markup import escape
+
+from pipelines.commands.terminal import console
 from pipelines.errors import DatabaseError, LockedError, WarehouseError
 from pipelines.home.lock import looking
 from pipelines.settings import Settings
@@ -13,6 +17,8 @@ from pipelines.sources.configuration import Source
 from pipelines.sources.path_pattern import PathPattern
 from pipelines.sources.postgresql import column_types, rows_without_watermark, session
 from pipelines.sources.sources_file import load_sources_file
+
+app = typer.Typer()
 
 _LOW_DISK_MEGABYTES = 1024
 _PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "dagster", "great-expectations", "pandas", "pyarrow")
@@ -94,3 +100,17 @@ def _sources(settings: Settings) -> Iterator[Finding]:
         text = f"{source.feed} from {source.source_system}: {found:,} files fit {source.path}"
         is_good = found > 0 or not source.terms.required
         yield Finding(is_good, text, "" if is_good else "put the files there, or mend path in the sources file")
+
+
+@app.command(epilog="Example: [cyan]crmdw doctor[/cyan]")
+def doctor() -> None:
+    """Check this home: versions, sources file, files that each source finds, lock, disk, stray logs."""
+    faults = 0
+    for finding in examine(Settings.from_environment()):
+        mark = "[green]ok[/green]    " if finding.is_good else "[red]fault[/red] "
+        console.print(f"{mark} {escape(finding.text)}", soft_wrap=True)
+        if finding.remedy:
+            console.print(f"       Remedy: {escape(finding.remedy)}", soft_wrap=True)
+        faults += not finding.is_good
+    if faults:
+        raise typer.Exit(1)

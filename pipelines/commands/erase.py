@@ -7,22 +7,31 @@ from collections import Counter
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.commands.frame import By, Today, Wait, Writing, console, errors, require_loaded, writing_command
+from pipelines.archive.manifest import require_warehouse
+from pipelines.commands.frame import By, Today, Wait, Writing, require_loaded, writing_command
 from pipelines.commands.progress_display import ProgressDisplay
+from pipelines.commands.terminal import console, errors
+from pipelines.connections import connected
 from pipelines.errors import UsageError, WarehouseError
+from pipelines.home.lock import looking
+from pipelines.ledger.erasures import erasures
+from pipelines.orchestration.run_tags import tags_to_publish
+from pipelines.person.person import Person
+from pipelines.person.search import Clean, Hit, search
+from pipelines.privacy import erasure
+from pipelines.privacy.erasure import Plan
+from pipelines.privacy.published_file import take_out
 from pipelines.settings import Settings
+from pipelines.sources.configuration import SourcesFile
+from pipelines.sources.sources_file import load_sources_file
 
-if TYPE_CHECKING:
-    from pipelines.person.person import Person
-    from pipelines.person.search import Clean, Hit
-    from pipelines.privacy.erasure import Plan
-    from pipelines.sources.configuration import SourcesFile
+app = typer.Typer()
 
 _UNTOUCHED = ("inbox", "truth")
 """The folders of what sources deliver, and of what tests compare with: they are listed, and not touched."""
@@ -30,6 +39,12 @@ _UNTOUCHED = ("inbox", "truth")
 _SHOWN_FILES = 20
 
 
+@app.command(
+    epilog="Example: [cyan]crmdw erase branch:00001007 --reason 'request 4711'[/cyan]\n\n"
+    "Many: [cyan]crmdw erase --from customers.txt --reason 'requests of May' --yes[/cyan]\n\n"
+    "Kept apart by law: [cyan]crmdw erase branch:00001007 --mode separate --until 2029-12-31 --reason 'tax'[/cyan]\n\n"
+    "What was erased: [cyan]crmdw erase list[/cyan]"
+)
 def erase(  # noqa: PLR0913 (each is an option of the command)
     customers: Annotated[
         list[str] | None,
@@ -58,10 +73,6 @@ def erase(  # noqa: PLR0913 (each is an option of the command)
         return
     if (mode == "separate") != (until is not None):
         raise UsageError("--mode separate and --until go together", "give the day on which the file is destroyed")
-    from pipelines.archive.manifest import require_warehouse  # noqa: PLC0415
-    from pipelines.person.search import search  # noqa: PLC0415
-    from pipelines.privacy import erasure  # noqa: PLC0415
-    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     with writing_command("erase", wait, today) as command:
         settings = command.settings
@@ -131,8 +142,6 @@ def _named(customers: list[str] | None, source: Path | None) -> list[str]:
 
 
 def _publish(command: Writing, sources_file: SourcesFile, person: Person) -> None:
-    from pipelines.orchestration.run_tags import tags_to_publish  # noqa: PLC0415
-    from pipelines.privacy.published_file import take_out  # noqa: PLC0415
 
     try:
         with ProgressDisplay(errors) as show:
@@ -203,9 +212,6 @@ def _show_seconds(persons: int, seconds: dict[str, float]) -> None:
 
 
 def _show_erasures() -> None:
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.home.lock import looking  # noqa: PLC0415
-    from pipelines.ledger.erasures import erasures  # noqa: PLC0415
 
     settings = Settings.from_environment()
     require_loaded(settings)

@@ -1,30 +1,33 @@
-"""What the commands of `crmdw` share: where they print, their common options, and the frame of those that write."""
+"""What the commands share: their common options, what they require of a home, and the frame of those that write."""
 
 import getpass
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
+from pipelines.archive.manifest import require_warehouse
 from pipelines.commands.progress_display import ProgressDisplay, counted
+from pipelines.commands.summary import show_summary
+from pipelines.commands.terminal import console, errors
+from pipelines.connections import connected
+from pipelines.contracts import feeds
 from pipelines.errors import UsageError
 from pipelines.home.lock import writing
+from pipelines.ledger.decisions import Author
+from pipelines.ledger.tables import check_tables
+from pipelines.loading.look import instant_of
+from pipelines.orchestration.preparation import prepare
 from pipelines.privacy.interrupted import finish_interrupted
+from pipelines.privacy.separation import destroy_ended
 from pipelines.settings import Settings
 
-if TYPE_CHECKING:
-    from pipelines.ledger.decisions import Author
-
-# Where nobody looks at a terminal, tables have the room that their columns need.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-errors = Console(stderr=True, highlight=False)
+TO_PUBLISH = "`crmdw run` builds and publishes what this changed."
 
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
 Reason = Annotated[str, typer.Option(help="Why; it stays beside the decision for good.")]
@@ -48,7 +51,6 @@ class Writing:
 
     def run_job(self, tags: dict[str, str], opening: str, load: bool = True) -> None:
         """Run the one job under `tags`, showing how far it is, and then what became of it."""
-        from pipelines.orchestration.preparation import prepare  # noqa: PLC0415
 
         with ProgressDisplay(errors) as show:
             show("start", opening)
@@ -61,9 +63,8 @@ class Writing:
             run_job(self.settings, tags, load)
         self.show_summary()
 
-    def author(self, by: str | None, reason: str) -> "Author":
+    def author(self, by: str | None, reason: str) -> Author:
         """Who decides now, and why; raises UsageError where no reason is given."""
-        from pipelines.ledger.decisions import Author  # noqa: PLC0415
 
         if not reason.strip():
             raise UsageError("--reason is empty", "say why")
@@ -71,7 +72,6 @@ class Writing:
 
     def show_summary(self) -> None:
         """Show the summary; what was published stays published where it cannot be shown."""
-        from pipelines.commands.summary import show_summary  # noqa: PLC0415
 
         try:
             show_summary(console, self.settings, time.monotonic() - self.started)
@@ -86,10 +86,22 @@ def require_loaded(settings: Settings) -> None:
         raise UsageError(f"{settings.warehouse}: nothing has been loaded yet", "run `crmdw run` first")
 
 
+def loaded_home(feed: str | None) -> Settings:
+    """The settings of a home that has been loaded. Raises UsageError where it has not, or where `feed` is none."""
+
+    settings = Settings.from_environment()
+    if feed not in (None, *feeds()):
+        raise UsageError(f"{feed}: there is no such feed", f"give one of {', '.join(feeds())}")
+    require_warehouse(settings)
+    require_loaded(settings)
+    with connected(settings, settings.warehouse, read_only=True) as warehouse:
+        check_tables(warehouse)
+    return settings
+
+
 @contextmanager
 def writing_command(name: str, wait: float, today: datetime | None = None) -> Iterator[Writing]:
     """The frame of a command that writes to the home; nobody else does meanwhile. Raises LockedError."""
-    from pipelines.loading.look import instant_of  # noqa: PLC0415
 
     settings = Settings.from_environment()
     started = time.monotonic()
@@ -97,8 +109,6 @@ def writing_command(name: str, wait: float, today: datetime | None = None) -> It
         finish_interrupted(settings)
         now = instant_of(settings, today)
         if settings.separated.exists():
-            from pipelines.privacy.separation import destroy_ended  # noqa: PLC0415
-
             for file in destroy_ended(settings, now.date()):
                 console.print(f"{file.name}: its day has come, and it is destroyed", soft_wrap=True)
         yield Writing(settings, now, started)

@@ -6,20 +6,37 @@ Personal data is shown on the terminal to whoever asks, and nowhere else.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import duckdb
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.commands.frame import By, Reason, Wait, Writing, console, require_loaded, writing_command
+from pipelines.commands.frame import By, Reason, Wait, Writing, require_loaded, writing_command
+from pipelines.commands.terminal import console
+from pipelines.connections import connected, has_table
 from pipelines.errors import UsageError
+from pipelines.home.lock import looking
+from pipelines.identity.changes import TABLES
+from pipelines.identity.evidence import (
+    Event,
+    compared,
+    edges_of,
+    events,
+    find_record,
+    golden_record,
+    kept_apart,
+    records_of,
+    reviews,
+    shortest_way,
+)
+from pipelines.identity.overrides import override
+from pipelines.identity.overrides import undo as undo_merge
+from pipelines.ledger.export import export_state
+from pipelines.ledger.tables import create_tables
+from pipelines.orchestration.run_tags import tags_to_publish
 from pipelines.settings import Settings
-
-if TYPE_CHECKING:
-    import duckdb
-
-    from pipelines.identity.evidence import Event
 
 app = typer.Typer(help="Which source records are one customer, and why.", no_args_is_help=True)
 
@@ -30,7 +47,6 @@ Last = Annotated[int, typer.Option(min=1, help="How many at most.")]
 @app.command(epilog="Example: [cyan]crmdw identity show branch:00001007[/cyan]")
 def show(customer: Given) -> None:
     """Show a customer: its source records, the edges between them, and where each value came from. Personal data."""
-    from pipelines.identity.evidence import edges_of, events, find_record, golden_record, records_of  # noqa: PLC0415
 
     with _warehouse() as warehouse:
         found = find_record(warehouse, customer)
@@ -57,7 +73,6 @@ def show(customer: Given) -> None:
 @app.command(epilog="Example: [cyan]crmdw identity why branch:00001007 telco:815[/cyan]")
 def why(one: Given, other: Given) -> None:
     """Say why two records are one customer, edge by edge, or what speaks for and against it."""
-    from pipelines.identity.evidence import compared, edges_of, find_record, kept_apart, shortest_way  # noqa: PLC0415
 
     with _warehouse() as warehouse:
         first, second = find_record(warehouse, one), find_record(warehouse, other)
@@ -80,7 +95,6 @@ def why(one: Given, other: Given) -> None:
 @app.command("events", epilog="Example: [cyan]crmdw identity events --last 50[/cyan]")
 def list_events(last: Last = 20) -> None:
     """List the last merges, splits and moves, the newest first."""
-    from pipelines.identity.evidence import events  # noqa: PLC0415
 
     with _warehouse() as warehouse:
         found = events(warehouse, last=last)
@@ -93,7 +107,6 @@ def list_events(last: Last = 20) -> None:
 @app.command(epilog="Example: [cyan]crmdw identity review[/cyan]")
 def review(last: Last = 20) -> None:
     """List the pairs that were not joined although something speaks for it, and wait for a steward's word."""
-    from pipelines.identity.evidence import reviews  # noqa: PLC0415
 
     with _warehouse() as warehouse:
         found = reviews(warehouse, last)
@@ -124,7 +137,6 @@ def undo(
     wait: Wait = 0,
 ) -> None:
     """Undo a merge by saying never of its two customers; they get their ids, facts and history back."""
-    from pipelines.identity.overrides import undo as undo_merge  # noqa: PLC0415
 
     with writing_command("identity undo", wait) as command:
         with _deciding(command) as warehouse:
@@ -148,8 +160,6 @@ def train(wait: Wait = 0) -> None:
 
 
 def _override(kind: str, one: str, other: str, reason: str, by: str | None, wait: float) -> None:
-    from pipelines.identity.evidence import find_record  # noqa: PLC0415
-    from pipelines.identity.overrides import override  # noqa: PLC0415
 
     with writing_command(f"identity {kind}", wait) as command:
         with _deciding(command) as warehouse:
@@ -159,7 +169,6 @@ def _override(kind: str, one: str, other: str, reason: str, by: str | None, wait
 
 
 def _publish(command: Writing, opening: str) -> None:
-    from pipelines.orchestration.run_tags import tags_to_publish  # noqa: PLC0415
 
     command.run_job(tags_to_publish(command.now), opening, load=False)
 
@@ -167,10 +176,6 @@ def _publish(command: Writing, opening: str) -> None:
 @contextmanager
 def _deciding(command: Writing) -> "Iterator[duckdb.DuckDBPyConnection]":
     """The warehouse, open for a decision that is copied out at once."""
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.identity.changes import TABLES  # noqa: PLC0415
-    from pipelines.ledger.export import export_state  # noqa: PLC0415
-    from pipelines.ledger.tables import create_tables  # noqa: PLC0415
 
     require_loaded(command.settings)
     with connected(command.settings, command.settings.warehouse) as warehouse:
@@ -183,8 +188,6 @@ def _deciding(command: Writing) -> "Iterator[duckdb.DuckDBPyConnection]":
 @contextmanager
 def _warehouse() -> "Iterator[duckdb.DuckDBPyConnection]":
     """The warehouse, open for reading, where identity was resolved at least once."""
-    from pipelines.connections import connected, has_table  # noqa: PLC0415
-    from pipelines.home.lock import looking  # noqa: PLC0415
 
     settings = Settings.from_environment()
     require_loaded(settings)
@@ -203,7 +206,7 @@ def _print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[ob
     console.print(table)
 
 
-def _told(event: "Event") -> str:
+def _told(event: Event) -> str:
     between = f", by {event.rule} between {event.one} and {event.other}" if event.rule else ""
     words = {
         "merge": "was merged into",

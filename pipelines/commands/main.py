@@ -1,32 +1,73 @@
-"""The `crmdw` command: it sets up a home, drives the one Dagster job, and says what became of it.
+"""The `crmdw` command: which commands there are, their common options, and how each of them ends.
 
-Dagster and Great Expectations are imported by the commands that need them only, because importing takes seconds.
+A command's module is imported when the command is called: what one of them needs, the others do not wait for.
 """
 
 import itertools
 import os
 import sys
-from datetime import date, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.markup import escape
+from typer.core import TyperCommand, TyperGroup
 
-from pipelines.commands import erase as erase_command
-from pipelines.commands import person as privacy
-from pipelines.commands import quarantine as repair_commands
-from pipelines.commands.consent import app as consent
-from pipelines.commands.frame import Day, Today, Wait, Writing, console, errors, require_loaded, writing_command
-from pipelines.commands.identity import app as identity
-from pipelines.commands.progress_display import ProgressDisplay, counted
-from pipelines.commands.quality import app as quality
-from pipelines.errors import EXIT_CODE_MEANINGS, LockedError, UsageError, WarehouseError
-from pipelines.settings import Settings
+from pipelines.commands.terminal import errors
+from pipelines.errors import EXIT_CODE_MEANINGS, WarehouseError
 
 _EXIT_CODES = "\n\n".join(f"{code.value}  {meaning}" for code, meaning in EXIT_CODE_MEANINGS.items())
 
+
+class _Listed(NamedTuple):
+    """A command as the overview lists it: under which heading, and in which words."""
+
+    panel: str
+    help: str
+
+
+_EVERY_DAY, _LOOK, _REPAIR, _PRIVACY = "Every day", "Look", "Repair", "Privacy"
+
+_COMMANDS = {
+    "init": _Listed(_EVERY_DAY, "Make a home folder, with an annotated sources file to fill in."),
+    "simulate": _Listed(_EVERY_DAY, "Simulate a company: its files, and the truth about them."),
+    "run": _Listed(_EVERY_DAY, "Load what has arrived, gate it, build the marts, audit and publish."),
+    "publish": _Listed(_EVERY_DAY, "Build the marts from what is loaded, audit and publish."),
+    "ui": _Listed(_EVERY_DAY, "Start Dagster's web pages, with the schedule and the sensor."),
+    "status": _Listed(_LOOK, "Show what is loaded, and what waits, is refused or is overdue."),
+    "quality": _Listed(_LOOK, "How far the loaded data can be trusted."),
+    "doctor": _Listed(_LOOK, "Check the home: versions, sources file, lock, disk, stray logs."),
+    "quarantine": _Listed(_REPAIR, "Rows that a gate held back: show, fix, discard or replay them."),
+    "backfill": _Listed(_REPAIR, "Load a range of delivery dates again."),
+    "retract": _Listed(_REPAIR, "Withdraw a delivery on purpose."),
+    "rebuild": _Listed(_REPAIR, "Make the warehouse anew from archive and decisions."),
+    "identity": _Listed(_REPAIR, "Which source records are one customer, and why."),
+    "consent": _Listed(_PRIVACY, "What customers allow, and by which law."),
+    "person": _Listed(_PRIVACY, "All that is held of one person, and who has looked at it."),
+    "erase": _Listed(_PRIVACY, "Erase persons from everything that is kept, and prove it."),
+    "prune": _Listed(_PRIVACY, "Remove what is kept longer than need be."),
+}
+"""The name of a command is also that of its module in this package, whose `app` it is."""
+
+
+class _Commands(TyperGroup):
+    """Lists the commands without importing them, and imports the one that is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, listed in _COMMANDS.items():
+            self.add_command(TyperCommand(name, help=listed.help, rich_help_panel=listed.panel))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in _COMMANDS:
+            command = typer.main.get_command(import_module(f"pipelines.commands.{name}").app)
+        return name, command, rest
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="One trustworthy, dated customer from every channel, in a DuckDB warehouse that is ready each morning.",
     epilog="--home, --sources and --verbose may stand after the command too.\n\n"
     f"[bold]Exit codes[/bold]\n\n{_EXIT_CODES}",
@@ -35,22 +76,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.add_typer(quality, name="quality")
-app.add_typer(repair_commands.app, name="quarantine")
-app.add_typer(identity, name="identity")
-app.add_typer(consent, name="consent")
-app.add_typer(privacy.app, name="person")
-app.command(epilog="Example: [cyan]crmdw retract branch__transactions 2024-01-15 --reason 'sent twice'[/cyan]")(
-    repair_commands.retract
-)
-app.command(epilog="Example: [cyan]crmdw rebuild --yes[/cyan]")(repair_commands.rebuild)
-app.command(epilog="Example: [cyan]crmdw prune --days 30 --apply[/cyan]")(privacy.prune)
-app.command(
-    epilog="Example: [cyan]crmdw erase branch:00001007 --reason 'request 4711'[/cyan]\n\n"
-    "Many: [cyan]crmdw erase --from customers.txt --reason 'requests of May' --yes[/cyan]\n\n"
-    "Kept apart by law: [cyan]crmdw erase branch:00001007 --mode separate --until 2029-12-31 --reason 'tax'[/cyan]\n\n"
-    "What was erased: [cyan]crmdw erase list[/cyan]"
-)(erase_command.erase)
 
 
 @app.callback()
@@ -63,232 +88,6 @@ def options(
         os.environ["CRMDW_HOME"] = str(home.expanduser().resolve())
     if sources:
         os.environ["CRMDW_SOURCES"] = str(sources.expanduser().resolve())
-
-
-@app.command(epilog="Example: [cyan]crmdw init[/cyan]")
-def init() -> None:
-    """Make the home folder, an annotated sources file to fill in, and Dagster's and dbt's own files."""
-    from pipelines.home.shell_command import shell_command  # noqa: PLC0415
-    from pipelines.orchestration.preparation import prepare, write_sources_template  # noqa: PLC0415
-    from pipelines.person.tombstones import make_key  # noqa: PLC0415
-
-    settings = Settings.from_environment()
-    written = write_sources_template(settings)
-    make_key(settings)
-    prepare(settings)
-    console.print(f"Home: {settings.home}", soft_wrap=True)
-    if written:
-        console.print(f"Next: describe your files in {settings.sources_file}, then", soft_wrap=True)
-    for name in ("doctor", "run", "ui"):
-        console.print(f"  {shell_command(settings, name)}", soft_wrap=True, markup=False)
-
-
-@app.command(
-    epilog="Example: [cyan]crmdw simulate --customers 500 --start 2024-01-01 --end 2024-03-31[/cyan]\n\n"
-    "20,000,000 transactions: [cyan]crmdw simulate --customers 1000000 --start 2023-01-01 --end 2024-03-31[/cyan]"
-)
-def simulate(
-    customers: Annotated[int, typer.Option(min=10, help="How many customers the company has at the end.")] = 5000,
-    start: Day = datetime(2023, 1, 1),
-    end: Day = datetime(2024, 12, 31),
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Where to write; default: the home.")] = None,
-) -> None:
-    """Simulate a company: native files in inbox/, the truth about them in truth/, and their sources.yml."""
-    from pipelines.simulator import simulate as run_simulation  # noqa: PLC0415
-
-    if end < start:
-        raise UsageError(f"--end {end:%Y-%m-%d} is before --start {start:%Y-%m-%d}", "give an end after the start")
-    folder = (out or Settings.from_environment().home).expanduser().resolve()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        with ProgressDisplay(errors) as show:
-            rows = run_simulation(
-                folder, customers, start.date(), end.date(), seed, lambda step, share: show("simulate", step, share)
-            )
-    except FileExistsError as error:
-        raise UsageError(str(error), "give another folder with --out or --home, or remove it") from error
-    size = f"{rows['rows']:,} rows, {rows['dirty_rows']:,} of them dirty, in {rows['files']:,} files"
-    console.print(f"Simulated {size}: {folder}", soft_wrap=True)
-
-
-@app.command(
-    epilog="Example: [cyan]crmdw run --wait 600[/cyan]\n\n"
-    "What was published on a day, made again: [cyan]crmdw run --as-of 2024-06-30 --out june.duckdb[/cyan]"
-)
-def run(
-    wait: Wait = 0,
-    today: Today = None,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Make again what was published on this day, as it was known then."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="The new file for --as-of; nothing else is written.")] = None,
-) -> None:
-    """Load what has arrived, gate it, build the marts, audit and publish. Does nothing where nothing is new."""
-    from pipelines.commands.summary import show_idle  # noqa: PLC0415
-    from pipelines.loading.look import look  # noqa: PLC0415
-    from pipelines.orchestration.run_tags import tags_to_load  # noqa: PLC0415
-
-    if (as_of is None) != (out is None):
-        raise UsageError("--as-of and --out go together", "give the day with --as-of, and the new file with --out")
-    if as_of and out:
-        with writing_command("run --as-of", wait, today) as command:
-            _run_as_of(command, as_of.date(), out.expanduser().resolve())
-        return
-    with writing_command("run", wait, today) as command:
-        state = look(command.settings, command.now)
-        for text in state.arrivals.left_out:
-            errors.print(escape(text), soft_wrap=True)
-        if state.is_idle or state.is_empty:
-            if state.is_published and state.completeness.is_complete:
-                command.show_summary()
-            show_idle(console, command.settings, state)
-            return
-        tags = tags_to_load(state.sources_file, state.delivery_days, command.now)
-        command.run_job(tags, f"{len(state.arrivals.to_load):,} deliveries have arrived")
-
-
-def _run_as_of(command: Writing, day: date, out: Path) -> None:
-    """Make again what was published on `day`, and say whether it is the same."""
-    from pipelines.archive.manifest import require_warehouse  # noqa: PLC0415
-    from pipelines.replay.as_of import STEPS, check_target, find_edition, remake  # noqa: PLC0415
-    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
-
-    settings = command.settings
-    sources_file = load_sources_file(settings.sources_file)
-    require_warehouse(settings)
-    check_target(settings, out)
-    edition = find_edition(settings, sources_file.company, day)
-    with ProgressDisplay(errors) as show:
-        remade = remake(settings, sources_file, edition, out, counted(show, STEPS))
-    if remade.erased:
-        console.print(
-            f"{remade.erased:,} persons were erased since: it excludes them, and their facts belong to nobody.",
-            soft_wrap=True,
-        )
-    for feed, before in remade.pruned.items():
-        console.print(f"{feed} was pruned: it lacks what was delivered before {before}.", soft_wrap=True)
-    published = f"{edition.published_at:%Y-%m-%d %H:%M} UTC"
-    console.print(f"{remade.path}  ({remade.tables} tables, as known when published at {published})", soft_wrap=True)
-    if remade.content_hash == edition.content_hash:
-        console.print(f"Its content is what was published then: content hash {remade.content_hash}", soft_wrap=True)
-        return
-    where = "that file is no longer kept, so that nobody can say in which tables"
-    if remade.differing is not None:
-        where = f"in {', '.join(remade.differing)}"
-    console.print(
-        f"Its content differs from what was published then (hash {remade.content_hash}, then {edition.content_hash}), "
-        f"{where}: mapping, rules or models have changed since"
-        f"{', or persons were erased' if remade.erased else ''}{', or feeds pruned' if remade.pruned else ''}.",
-        soft_wrap=True,
-    )
-
-
-@app.command(
-    epilog="Example: [cyan]crmdw backfill --from 2024-01-01 --to 2024-06-30 --feed branch__transactions[/cyan]"
-)
-def backfill(
-    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First delivery date.")],
-    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last delivery date.")],
-    feed: Annotated[str | None, typer.Option(help="One feed only; default: all.")] = None,
-    restart: Annotated[bool, typer.Option(help="Load feeds again that an interrupted backfill has done.")] = False,
-    wait: Wait = 0,
-    today: Today = None,
-) -> None:
-    """Load a range of delivery dates again, by today's mapping and gates, then build, audit and publish.
-
-    The same command goes on where it was interrupted, with the feeds not yet done.
-    """
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.contracts import feeds  # noqa: PLC0415
-    from pipelines.orchestration.backfill import backfill_key, feeds_done, forget  # noqa: PLC0415
-    from pipelines.orchestration.run_tags import tags_to_backfill  # noqa: PLC0415
-    from pipelines.repair.decided import require_open  # noqa: PLC0415
-    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
-
-    if last < first:
-        raise UsageError(f"--to {last:%Y-%m-%d} is before --from {first:%Y-%m-%d}", "give a range in order")
-    if feed not in (None, *feeds()):
-        raise UsageError(f"--feed {feed}: there is no such feed", f"give one of {', '.join(feeds())}")
-    with writing_command("backfill", wait, today) as command:
-        sources_file = load_sources_file(command.settings.sources_file)
-        if command.settings.warehouse.exists():
-            with connected(command.settings, command.settings.warehouse, read_only=True) as warehouse:
-                require_open(warehouse, [feed] if feed else feeds(), first.date())
-        if restart:
-            forget(command.settings)
-        key = backfill_key(command.settings, first.date(), last.date(), feed)
-        if done := feeds_done(command.settings, key):
-            text = f"Going on after an interruption; done already: {', '.join(done)} (--restart loads them again)"
-            console.print(text, soft_wrap=True)
-        tags = tags_to_backfill(sources_file, first.date(), last.date(), feed, command.now, key)
-        command.run_job(tags, f"{first:%Y-%m-%d} to {last:%Y-%m-%d}")
-        forget(command.settings)
-
-
-@app.command(epilog="Example: [cyan]crmdw publish[/cyan]")
-def publish(wait: Wait = 0, today: Today = None) -> None:
-    """Build the marts from what is loaded, audit and publish; nothing new is read."""
-    from pipelines.archive.manifest import require_warehouse  # noqa: PLC0415
-    from pipelines.orchestration.run_tags import tags_to_publish  # noqa: PLC0415
-
-    with writing_command("publish", wait, today) as command:
-        require_warehouse(command.settings)
-        require_loaded(command.settings)
-        command.run_job(tags_to_publish(command.now), "from what is loaded", load=False)
-
-
-@app.command(epilog="Example: [cyan]crmdw status[/cyan]")
-def status(today: Today = None) -> None:
-    """Show what is loaded per feed, what waits in the inbox, and what is refused or overdue. Changes nothing."""
-    from pipelines.commands.summary import show_status  # noqa: PLC0415
-    from pipelines.loading.look import instant_of, look  # noqa: PLC0415
-
-    settings = Settings.from_environment()
-    try:
-        state = look(settings, instant_of(settings, today))
-    except LockedError as error:
-        errors.print(f"{escape(error.cause)}; ask again when it has ended", soft_wrap=True)
-        raise typer.Exit(error.exit_code) from None
-    show_status(console, settings, state)
-
-
-@app.command(epilog="Example: [cyan]crmdw ui --port 3001[/cyan]")
-def ui(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; there is no log-in, so keep it local.")
-    ] = "127.0.0.1",
-) -> None:
-    """Start Dagster's web server and daemon: the asset graph, runs, checks, schedule and sensor."""
-    from pipelines.orchestration.preparation import prepare  # noqa: PLC0415
-
-    settings = Settings.from_environment()
-    prepare(settings)
-    console.print(f"Dagster UI: http://{host}:{port}   (Ctrl-C ends it)")
-    command = [sys.executable, "-m", "dagster", "dev", "--module-name", "pipelines.definitions"]
-    command += ["--host", host, "--port", str(port), "--log-level", "warning"]
-    # Dagster takes this process's place, so that whoever stops the one stops the other.
-    sys.stdout.flush()
-    os.chdir(settings.home)
-    os.execv(sys.executable, command)
-
-
-@app.command(epilog="Example: [cyan]crmdw doctor[/cyan]")
-def doctor() -> None:
-    """Check this home: versions, sources file, files that each source finds, lock, disk, stray logs."""
-    from pipelines.commands.doctor import examine  # noqa: PLC0415
-
-    faults = 0
-    for finding in examine(Settings.from_environment()):
-        mark = "[green]ok[/green]    " if finding.is_good else "[red]fault[/red] "
-        console.print(f"{mark} {escape(finding.text)}", soft_wrap=True)
-        if finding.remedy:
-            console.print(f"       Remedy: {escape(finding.remedy)}", soft_wrap=True)
-        faults += not finding.is_good
-    if faults:
-        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -7,9 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.commands.frame import By, Reason, Today, Wait, console, require_loaded, writing_command
+from pipelines.commands.frame import By, Reason, Wait, require_loaded, writing_command
+from pipelines.commands.terminal import console
+from pipelines.connections import connected
 from pipelines.errors import UsageError
+from pipelines.home.lock import looking
+from pipelines.ledger.accesses import accesses, is_kept, record_access
+from pipelines.ledger.export import export_state
+from pipelines.ledger.tables import create_tables
+from pipelines.person.holdings import find_holdings
+from pipelines.person.person import find_person, shared_values
+from pipelines.privacy.document import person_document
 from pipelines.settings import Settings
+from pipelines.sources.sources_file import load_sources_file
 
 app = typer.Typer(help="All that is held of one person, and who has looked at it.", no_args_is_help=True)
 
@@ -25,14 +35,6 @@ def show(
     wait: Wait = 0,
 ) -> None:
     """Show all that is held of one person, as one JSON document. Personal data; each access is logged for good."""
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.ledger.accesses import record_access  # noqa: PLC0415
-    from pipelines.ledger.export import export_state  # noqa: PLC0415
-    from pipelines.ledger.tables import create_tables  # noqa: PLC0415
-    from pipelines.person.holdings import find_holdings  # noqa: PLC0415
-    from pipelines.person.person import find_person, shared_values  # noqa: PLC0415
-    from pipelines.privacy.document import person_document  # noqa: PLC0415
-    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     out = out.expanduser().resolve() if out else None
     if out and out.exists():
@@ -63,65 +65,12 @@ def show(
     console.print(f"{out}: {_counted(document)}", soft_wrap=True, markup=False)
 
 
-def prune(
-    days: Annotated[int, typer.Option(min=1, help="Age from which published files and Dagster's runs go.")] = 90,
-    is_applied: Annotated[bool, typer.Option("--apply", help="Remove it; without this it is only told.")] = False,
-    wait: Wait = 0,
-    today: Today = None,
-) -> None:
-    """Remove what is kept longer than need be: rows in quarantine, old published files, Dagster's runs and logs.
-
-    Rows of raw and batches of the archive go where their feed's contract has raw_days and archive_days. Decisions and
-    the ledger's counts stay. The last published file always stays.
-    """
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.ledger.tables import create_tables  # noqa: PLC0415
-    from pipelines.orchestration.preparation import prepare  # noqa: PLC0415
-    from pipelines.retention.prunable import prunable_files, prunable_rows, prunable_runs  # noqa: PLC0415
-    from pipelines.retention.pruning import kept_for_look_ups, prunable_history  # noqa: PLC0415
-    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
-
-    with writing_command("prune", wait, today) as command:
-        settings = command.settings
-        require_loaded(settings)
-        prepare(settings)
-        sources_file = load_sources_file(settings.sources_file)
-        day = sources_file.company.business_day(command.now)
-        with connected(settings, settings.warehouse) as warehouse:
-            create_tables(warehouse)
-            found = [
-                *prunable_rows(warehouse, day),
-                *prunable_history(warehouse, settings, sources_file, day),
-                *prunable_files(settings, command.now, days),
-                *prunable_runs(settings, command.now, days),
-            ]
-            for one in found:
-                console.print(f"{one.count:,} {one.what}: {one.size / 1e6:,.1f} MB", soft_wrap=True, markup=False)
-                if one.consequence:
-                    console.print(f"  {one.consequence}", soft_wrap=True, markup=False)
-                if is_applied:
-                    one.remove()
-    for feed, others in kept_for_look_ups(sources_file):
-        text = f"{feed} stays in raw, whatever its contract says, because {', '.join(others)} looks values up in it."
-        console.print(text, soft_wrap=True)
-    if not found:
-        console.print("Nothing is kept longer than need be.")
-    elif not is_applied:
-        console.print("Nothing was removed; `crmdw prune --apply` does.")
-    elif any(one.consequence for one in found):
-        console.print("`crmdw run` builds and publishes what this changed.")
-
-
 @app.command("log", epilog="Example: [cyan]crmdw person log --customer branch:00001007[/cyan]")
 def list_accesses(
     customer: Annotated[str | None, typer.Option(help="Of one customer; default: of all.")] = None,
     last: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
 ) -> None:
     """List who has looked at all that is held of whom, when and why, the newest first."""
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.home.lock import looking  # noqa: PLC0415
-    from pipelines.ledger.accesses import accesses, is_kept  # noqa: PLC0415
-    from pipelines.person.person import find_person  # noqa: PLC0415
 
     settings = Settings.from_environment()
     require_loaded(settings)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.loading.look import instant_of
+from pipelines.quality.report import write_report
 from pipelines.settings import Settings
 
 app = typer.Typer(help="How far the loaded data can be trusted.", no_args_is_help=True)
@@ -22,8 +24,6 @@ def report(
     ] = None,
 ) -> None:
     """Write one HTML page: what came, what is missing, which rules failed and what is held back. Changes nothing."""
-    from pipelines.loading.look import instant_of  # noqa: PLC0415
-    from pipelines.quality.report import write_report  # noqa: PLC0415
 
     settings = Settings.from_environment()
     path = write_report(settings, instant_of(settings, today), out.expanduser().resolve() if out else None)

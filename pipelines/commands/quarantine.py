@@ -7,26 +7,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.commands.frame import By, Reason, Wait, Writing, console, errors, require_loaded, writing_command
+from pipelines.commands.frame import TO_PUBLISH, By, Reason, Wait, Writing, loaded_home, writing_command
 from pipelines.commands.progress_display import ProgressDisplay
+from pipelines.commands.terminal import console, errors
+from pipelines.connections import connected
 from pipelines.errors import UsageError
+from pipelines.home.lock import looking
+from pipelines.ledger.loads import known
+from pipelines.repair.decided import decide, load_what_is_stale, mark_stale
+from pipelines.repair.mending import Mending
+from pipelines.repair.quarantine import HeldRow, decisions_of, find_row, fixed_values, held_rows, row_name, summaries
+from pipelines.repair.work_sheet import rows_of, sheet, take_changes, write_sheet
 from pipelines.settings import Settings
-
-if TYPE_CHECKING:
-    from pipelines.repair.mending import Mending
-    from pipelines.repair.quarantine import HeldRow
+from pipelines.sources.sources_file import load_sources_file
 
 app = typer.Typer(help="Rows that a gate held back: what they are, and what becomes of them.", no_args_is_help=True)
 
 Feed = Annotated[str | None, typer.Option(help="One feed only; default: all.")]
-
-_TO_PUBLISH = "`crmdw run` builds and publishes what this changed."
 
 
 @app.command("list", epilog="Example: [cyan]crmdw quarantine list --feed branch__transactions[/cyan]")
@@ -35,11 +38,8 @@ def list_rows(
     is_all: Annotated[bool, typer.Option("--all", help="Show what was fixed or discarded too.")] = False,
 ) -> None:
     """Show what is held back by feed and reason: rows, since when, how much revenue, and the first of them."""
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.home.lock import looking  # noqa: PLC0415
-    from pipelines.repair.quarantine import summaries  # noqa: PLC0415
 
-    settings = _home(feed)
+    settings = loaded_home(feed)
     with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
         found = summaries(warehouse, feed, is_all)
     if not found:
@@ -76,17 +76,13 @@ def show(
     out: Annotated[Path | None, typer.Option(help="Write the open rows of the feed as a work sheet (CSV).")] = None,
 ) -> None:
     """Show one row, its reasons and decisions; or write the open rows of a feed as a sheet. Both are personal data."""
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.home.lock import looking  # noqa: PLC0415
-    from pipelines.repair.quarantine import decisions_of, find_row, held_rows  # noqa: PLC0415
 
-    settings = _home(feed)
+    settings = loaded_home(feed)
     if (row is None) == (feed is None) or (feed is None) != (out is None):
         raise UsageError("that is neither one row nor a sheet", "give a row, or --feed FEED --out FILE")
     if feed and out:
         with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
             rows = held_rows(warehouse, "held.feed = ? and held.status = 'open'", [feed])
-        from pipelines.repair.work_sheet import write_sheet  # noqa: PLC0415
 
         with _mending(settings, rows) as mending:
             write_sheet(mending, out)
@@ -128,13 +124,9 @@ def fix(
     pairs = [value.partition("=") for value in values or []]
     if wrong := [name for name, sign, _ in pairs if not sign]:
         raise UsageError(f"--set {wrong[0]} has no value", "write COLUMN=VALUE")
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.repair.decided import decide  # noqa: PLC0415
-    from pipelines.repair.quarantine import find_row, held_rows  # noqa: PLC0415
-    from pipelines.repair.work_sheet import rows_of, sheet, take_changes  # noqa: PLC0415
 
     with writing_command("quarantine fix", wait) as command:
-        settings = _home(None)
+        settings = loaded_home(None)
         if source:
             with sheet(settings, source) as mended:
                 with connected(settings, settings.warehouse, read_only=True) as warehouse:
@@ -176,12 +168,9 @@ def discard(
     """Leave rows out for good: they are counted as held back, and nobody asks for them any more."""
     if bool(rows) == bool(feed and held_for):
         raise UsageError("it is not said which rows", "give rows, or --feed FEED --held-for TEXT")
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.repair.decided import decide  # noqa: PLC0415
-    from pipelines.repair.quarantine import find_row, held_rows  # noqa: PLC0415
 
     with writing_command("quarantine discard", wait) as command:
-        settings = _home(feed)
+        settings = loaded_home(feed)
         with connected(settings, settings.warehouse, read_only=True) as warehouse:
             if rows:
                 found = [find_row(warehouse, name) for name in rows]
@@ -206,12 +195,9 @@ def replay(
     wait: Wait = 0,
 ) -> None:
     """Send the batches with open rows through the gate again, by the mapping and the rules of today."""
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.repair.decided import mark_stale  # noqa: PLC0415
-    from pipelines.repair.quarantine import held_rows  # noqa: PLC0415
 
     with writing_command("quarantine replay", wait) as command:
-        settings = _home(feed)
+        settings = loaded_home(feed)
         with connected(settings, settings.warehouse, read_only=True) as warehouse:
             condition = (
                 "held.status = 'open' and (?::varchar is null or held.feed = ?) and starts_with(held.batch_id, ?)"
@@ -224,91 +210,8 @@ def replay(
         _load_and_tell(command, "quarantine replay", [(one.batch_id, one.row_number) for one in rows])
 
 
-def retract(
-    feed: Annotated[str, typer.Argument(help="The feed.")],
-    day: Annotated[datetime, typer.Argument(metavar="DATE", formats=["%Y-%m-%d"], help="The delivery date.")],
-    reason: Reason,
-    system: Annotated[str | None, typer.Option(help="The system that delivered, where there are several.")] = None,
-    part: Annotated[str | None, typer.Option(help="One part only; default: all.")] = None,
-    is_undone: Annotated[bool, typer.Option("--undo", help="Put back what was withdrawn.")] = False,
-    by: By = None,
-    wait: Wait = 0,
-) -> None:
-    """Withdraw a delivery on purpose: its rows leave the warehouse, and the same file is not loaded again."""
-    from pipelines.archive.batches import archived_delivery  # noqa: PLC0415
-    from pipelines.contracts import feeds  # noqa: PLC0415
-    from pipelines.loading.feed import load_deliveries  # noqa: PLC0415
-    from pipelines.repair.decided import find_deliveries, load_what_is_stale, restore  # noqa: PLC0415
-    from pipelines.repair.decided import retract as withdraw_deliveries  # noqa: PLC0415
-    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
-
-    with writing_command("retract", wait) as command:
-        settings = _home(feed)
-        sources_file = load_sources_file(settings.sources_file)
-        author = command.author(by, reason)
-        if is_undone:
-            manifests = restore(settings, sources_file, feed, day.date(), system, part, author)
-            names = [manifest.file for manifest in manifests]
-        else:
-            loads = find_deliveries(settings, feed, day.date(), system, part)
-            withdraw_deliveries(settings, sources_file, loads, author)
-            names = [load.file for load in loads]
-        with ProgressDisplay(errors) as progress:
-            if is_undone:
-                deliveries = [archived_delivery(sources_file, manifest) for manifest in manifests]
-                load_deliveries(settings, sources_file, feeds()[feed], deliveries, "retract --undo")
-            load_what_is_stale(settings, sources_file, "retract", progress)
-        for name in names:
-            text = "is loaded again" if is_undone else "is withdrawn; while it stays as it is, it is not loaded again"
-            console.print(f"{name} {text}", soft_wrap=True, markup=False)
-        if not is_undone and any(one.terms.required for one in sources_file.of_feed(feed)):
-            console.print(f"{feed} is required: {day:%Y-%m-%d} is missing again, and due.", soft_wrap=True)
-        console.print(_TO_PUBLISH)
-
-
-def rebuild(is_agreed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, wait: Wait = 0) -> None:
-    """Make the warehouse anew from archive and decisions, by the mapping and the rules of today, and publish."""
-    from pipelines.ledger.loads import conservation_line  # noqa: PLC0415
-    from pipelines.orchestration.run_tags import tags_to_publish  # noqa: PLC0415
-    from pipelines.replay.rebuild import drop_old  # noqa: PLC0415
-    from pipelines.replay.rebuild import rebuild as remake  # noqa: PLC0415
-    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
-
-    if not is_agreed:
-        typer.confirm(
-            "The warehouse is made anew from the archive; that takes as long as the first load. Go on?", abort=True
-        )
-    with writing_command("rebuild", wait) as command:
-        with ProgressDisplay(errors) as progress:
-            counts = remake(command.settings, load_sources_file(command.settings.sources_file), "rebuild", progress)
-        console.print(f"{counts['batches']:,} batches are back: {conservation_line(counts)}", soft_wrap=True)
-        command.run_job(tags_to_publish(command.now), "from what is rebuilt", load=False)
-        drop_old(command.settings)
-
-
-def _home(feed: str | None) -> Settings:
-    from pipelines.archive.manifest import require_warehouse  # noqa: PLC0415
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.contracts import feeds  # noqa: PLC0415
-    from pipelines.ledger.tables import check_tables  # noqa: PLC0415
-
-    settings = Settings.from_environment()
-    if feed not in (None, *feeds()):
-        raise UsageError(f"{feed}: there is no such feed", f"give one of {', '.join(feeds())}")
-    require_warehouse(settings)
-    require_loaded(settings)
-    with connected(settings, settings.warehouse, read_only=True) as warehouse:
-        check_tables(warehouse)
-    return settings
-
-
 @contextmanager
-def _mending(settings: Settings, rows: Sequence["HeldRow"]) -> Iterator["Mending"]:
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.ledger.loads import known  # noqa: PLC0415
-    from pipelines.repair.mending import Mending  # noqa: PLC0415
-    from pipelines.repair.quarantine import fixed_values  # noqa: PLC0415
-    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
+def _mending(settings: Settings, rows: Sequence[HeldRow]) -> Iterator[Mending]:
 
     with connected(settings, settings.warehouse, read_only=True) as warehouse:
         ledger = known(warehouse)
@@ -319,10 +222,6 @@ def _mending(settings: Settings, rows: Sequence["HeldRow"]) -> Iterator["Mending
 
 def _load_and_tell(command: Writing, run_id: str, rows: list[tuple[str, int]]) -> None:
     """Load what the decision made stale, and say of each row what became of it."""
-    from pipelines.connections import connected  # noqa: PLC0415
-    from pipelines.repair.decided import load_what_is_stale  # noqa: PLC0415
-    from pipelines.repair.quarantine import held_rows, row_name  # noqa: PLC0415
-    from pipelines.sources.sources_file import load_sources_file  # noqa: PLC0415
 
     settings = command.settings
     with ProgressDisplay(errors) as progress:
@@ -341,4 +240,4 @@ def _load_and_tell(command: Writing, run_id: str, rows: list[tuple[str, int]]) -
     for verdict, names in told.items():
         shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
         console.print(f"{len(names):,} {verdict} ({shown})", soft_wrap=True, markup=False)
-    console.print(_TO_PUBLISH)
+    console.print(TO_PUBLISH)

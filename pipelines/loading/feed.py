@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from importlib import import_module
 from itertools import accumulate
@@ -25,24 +25,13 @@ from pipelines.home.shortage import telling_shortage
 from pipelines.ledger.loads import Known, Load, known
 from pipelines.loading.gather import gather_rows
 from pipelines.loading.raw import LoadResult, remember_files, write_gated
+from pipelines.loading.reload import Reload
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.deliveries import Arrivals, Delivery, archived_deliveries, find_arrivals
 from pipelines.sources.keyed_hash import require_hash_key
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Reload:
-    """What is loaded again although it is known: delivery dates from `first` to `last`, both included; None is open."""
-
-    first: date | None = None
-    last: date | None = None
-
-    def includes(self, day: date) -> bool:
-        """Whether `day` lies in the range."""
-        return (self.first is None or day >= self.first) and (self.last is None or day <= self.last)
 
 
 def load_feed(

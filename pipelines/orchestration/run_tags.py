@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from pipelines.loading.feed import Reload
+from pipelines.loading.reload import Reload
 from pipelines.sources.configuration import SourcesFile
 
 FEED = "crmdw/feed"

@@ -20,7 +20,8 @@ from pipelines.commands.main import main
 from pipelines.connections import connected
 from pipelines.ledger.decisions import Author
 from pipelines.ledger.tables import create_tables
-from pipelines.loading.feed import Reload, load_feed
+from pipelines.loading.feed import load_feed
+from pipelines.loading.reload import Reload
 from pipelines.privacy import erasure
 from pipelines.privacy.interrupted import finish_interrupted
 from pipelines.replay.rebuild import rebuild

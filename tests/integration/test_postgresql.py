@@ -18,8 +18,8 @@ from pipelines.errors import SourcesFileError
 from pipelines.ledger.loads import current_loads
 from pipelines.loading import feed as load
 from pipelines.loading.completeness import assess
-from pipelines.loading.feed import Reload
 from pipelines.loading.look import look
+from pipelines.loading.reload import Reload
 from pipelines.sources.deliveries import Arrivals
 
 from .postgresql_server import PASSWORD, Server, server  # noqa: F401 (pytest finds the fixture here)

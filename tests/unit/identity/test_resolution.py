@@ -13,7 +13,8 @@ from pipelines.identity.resolution import Resolution, resolve
 from pipelines.ledger.decisions import Author
 from pipelines.ledger.export import export_state
 from pipelines.ledger.loads import current_loads
-from pipelines.loading.feed import Reload, load_stale
+from pipelines.loading.feed import load_stale
+from pipelines.loading.reload import Reload
 from pipelines.repair.decided import retract
 from pipelines.replay.rebuild import rebuild
 

@@ -9,7 +9,7 @@ from daily_customers import COLUMNS, CUSTOMERS, HEADER, customer_file, deliver, 
 from loading_home import Home
 
 from pipelines.errors import GateBrokenError, SourcesFileError
-from pipelines.loading.feed import Reload
+from pipelines.loading.reload import Reload
 from pipelines.settings import Settings
 
 

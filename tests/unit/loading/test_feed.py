@@ -7,7 +7,7 @@ import pytest
 from daily_customers import COLUMNS, CUSTOMERS, HEADER, customer_file, deliver, held, raw_keys
 from loading_home import Home
 
-from pipelines.loading.feed import Reload
+from pipelines.loading.reload import Reload
 from pipelines.settings import PROJECT_ROOT
 
 KOREAN_DATA = PROJECT_ROOT.parent / "shared" / "data" / "korean"

@@ -7,8 +7,8 @@ from loading_home import Home
 
 from pipelines.connections import connected
 from pipelines.ledger.state_hash import known_state_hash
-from pipelines.loading.feed import Reload
 from pipelines.loading.look import look
+from pipelines.loading.reload import Reload
 
 CUSTOMERS = "branch__customers"
 NOW = datetime(2024, 1, 2, tzinfo=UTC)

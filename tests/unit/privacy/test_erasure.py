@@ -18,7 +18,7 @@ from pipelines.errors import UsageError
 from pipelines.identity.resolution import resolve
 from pipelines.ledger.decisions import Author
 from pipelines.ledger.export import export_state
-from pipelines.loading.feed import Reload
+from pipelines.loading.reload import Reload
 from pipelines.person.search import search
 from pipelines.privacy import erased_rows, erased_state, erasure, journal
 from pipelines.privacy.interrupted import finish_interrupted

@@ -19,8 +19,9 @@ from pipelines.contracts import feeds
 from pipelines.errors import UsageError, WarehouseError
 from pipelines.ledger.decisions import Author
 from pipelines.ledger.loads import known
-from pipelines.loading.feed import Reload, load_deliveries
+from pipelines.loading.feed import load_deliveries
 from pipelines.loading.look import look
+from pipelines.loading.reload import Reload
 from pipelines.repair.decided import decide, find_deliveries, load_what_is_stale, mark_stale, restore, retract
 from pipelines.repair.mending import Mending
 from pipelines.repair.quarantine import HeldRow, find_row, fixed_values, held_rows, summaries

@@ -15,8 +15,8 @@ from pipelines.ledger.decisions import Author
 from pipelines.ledger.loads import known
 from pipelines.ledger.prunings import pruned_since
 from pipelines.ledger.state_hash import known_state_hash
-from pipelines.loading.feed import Reload
 from pipelines.loading.look import look
+from pipelines.loading.reload import Reload
 from pipelines.repair.decided import find_deliveries, load_what_is_stale, restore, retract
 from pipelines.replay.rebuild import rebuild
 from pipelines.retention import pruning

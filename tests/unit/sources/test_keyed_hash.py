@@ -13,7 +13,7 @@ import pytest
 from loading_home import Home
 
 from pipelines.errors import SourcesFileError, UsageError
-from pipelines.loading.feed import Reload
+from pipelines.loading.reload import Reload
 from pipelines.sources.keyed_hash import _MACROS, padded_keys
 from pipelines.sources.personal_numbers import create_masking_macros
 

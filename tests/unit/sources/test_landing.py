@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from loading_home import Home
 
-from pipelines.loading.feed import Reload
+from pipelines.loading.reload import Reload
 from pipelines.sources import text_lines
 from pipelines.sources.compression import UnreadableFileError
 

@@ -13,7 +13,7 @@ import pytest
 import xlsxwriter
 from loading_home import Home
 
-from pipelines.loading.feed import Reload
+from pipelines.loading.reload import Reload
 
 CUSTOMERS = "branch__customers"
 HEADER = ["no", "name", "addr", "memo", "sign"]

@@ -14,7 +14,7 @@ import pytest
 import xlsxwriter
 from loading_home import Home
 
-from pipelines.loading.feed import Reload
+from pipelines.loading.reload import Reload
 
 CUSTOMERS = "branch__customers"
 TRANSACTIONS = "branch__transactions"
