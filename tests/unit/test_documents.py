@@ -14,6 +14,7 @@ from pipelines.errors import EXIT_CODE_MEANINGS
 from pipelines.settings import PROJECT_ROOT
 
 DOCS = PROJECT_ROOT / "dbt_project" / "docs"
+README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = (DOCS / "commands.md").read_text(encoding="utf-8")
 
 
@@ -77,6 +78,22 @@ def test_each_make_target_that_is_named_is_there(page):
     text = (PROJECT_ROOT / page).read_text(encoding="utf-8")
     named = set(re.findall(r"(?:^    |`)make ([a-z-]+)", text, re.MULTILINE))
     assert {"test"} <= named <= set(targets)
+
+
+def test_each_place_that_the_readme_names_is_there():
+    _, table = README.split("## Where does X live")
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", table, re.MULTILINE)
+    places = [place for _, cell in rows for place in re.findall(r"`([^`]*/[^`]*)`", cell)]
+    assert len(places) > 20
+    assert [place for place in places if not any(PROJECT_ROOT.glob(re.sub("<[a-z_]+>", "*", place)))] == []
+
+
+def test_the_readmes_stack_has_each_room_of_the_house():
+    _, stack = README.split("`pipelines/` is a stack")
+    lines = [re.split(" {3,}", line)[0].split() for line in re.findall("^    (.+)$", stack, re.MULTILINE)]
+    house = PROJECT_ROOT / "pipelines"
+    rooms = {path.stem for path in house.iterdir() if (path / "__init__.py").exists() or path.suffix == ".py"}
+    assert sorted(room.removesuffix(".py") for line in lines for room in line) == sorted(rooms - {"__init__"})
 
 
 def test_each_link_between_documents_leads_somewhere():
