@@ -1,4 +1,4 @@
-"""What the published marts.mart_data_trust must satisfy: the conservation law, for whoever reads the file."""
+"""What the published marts.mart_data_trust must satisfy: the conservation law, for its readers."""
 
 from expectations.rules import audit_suite, table_where
 

@@ -23,8 +23,8 @@ _PAUSE_SECONDS = 0.2
 def connected(settings: Settings, path: Path | None, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the DuckDB file at `path` (None: in memory), in UTC and within the settings' limits.
 
-    Raises LockedError, naming the holder's process, where another process has the file open for writing; a writer,
-    whom any reader keeps out, tries for some seconds before.
+    Raises LockedError, naming the holder's process, where another process has the file open for writing. A
+    reader keeps a writer out, so a writer tries for some seconds before it gives up.
     """
     settings.scratch.mkdir(parents=True, exist_ok=True)
     limits: dict[str, str | bool | int | float | list[str]] = {
@@ -65,7 +65,7 @@ def attached(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Itera
         connection.execute("use warehouse")
         yield connection
     except BaseException:
-        # What was begun is not to be committed by whoever closes the connection.
+        # Closing the connection would commit what was begun.
         with suppress(duckdb.Error):
             connection.execute("rollback")
         raise

@@ -57,12 +57,12 @@ class Revenue(_Strict):
 
 
 class Belonging(_Strict):
-    """By what a row belongs to a person, where a key of the customers' feed alone does not tell.
+    """By what a row belongs to a person, where it has no key of the customers' feed.
 
     `customer` is the column that numbers customers themselves. The others speak of rows that name no customer: `phone`
     and `named` (a name and an address that both have to be right) are columns, `through` maps a key to the feed whose
     row of that key the person has to have. `nobody` is the reason why no row belongs to a customer. `dated` is the
-    column that tells a record's day, without which it is that of its delivery: a tombstone blocks what is not younger.
+    column of a record's day; without it the day is that of its delivery. A tombstone blocks what is not younger.
     """
 
     customer: str | None = None

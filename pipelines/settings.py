@@ -147,7 +147,7 @@ def erasure_key(settings: Settings) -> str | None:
     if key is not None and len(key) < _SHORTEST_HASH_KEY:
         raise UsageError(
             f"the erasure key has {len(key)} characters, which can be guessed; it needs {_SHORTEST_HASH_KEY}",
-            f"put the key back with which persons were erased: {file}, or CRMDW_ERASURE_KEY",
+            f"put back the key under which persons were erased: {file}, or CRMDW_ERASURE_KEY",
         )
     return key
 

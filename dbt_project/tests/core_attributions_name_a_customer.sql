@@ -1,4 +1,4 @@
--- Whoever is attributed to a call or contact is somebody, and nobody is attributed without a reason.
+-- A call or contact is attributed to a known customer, and never without a reason.
 with
 
 facts as (

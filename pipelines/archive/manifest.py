@@ -21,7 +21,7 @@ _NAME = "manifest.json"
 
 @dataclass(frozen=True)
 class Manifest:
-    """One batch: its slot, its file as it was read, and what reading it told.
+    """One batch: its slot, its file as it was read, and what was found when it was read.
 
     `arrivals` are the numbers of the loads that have read it, and grow: of two batches of a slot, the one with the
     greater last number came later.

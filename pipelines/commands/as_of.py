@@ -23,17 +23,17 @@ def run_as_of(command: Writing, day: date, out: Path) -> None:
         remade = remake(settings, sources_file, edition, out, counted(show, STEPS))
     if remade.erased:
         console.print(
-            f"{remade.erased:,} persons were erased since: it excludes them, and their facts belong to nobody.",
+            f"{remade.erased:,} persons were erased since: the file is without them, and their facts belong to nobody.",
             soft_wrap=True,
         )
     for feed, before in remade.pruned.items():
-        console.print(f"{feed} was pruned: it lacks what was delivered before {before}.", soft_wrap=True)
+        console.print(f"{feed} was pruned: the file is without what was delivered before {before}.", soft_wrap=True)
     published = f"{edition.published_at:%Y-%m-%d %H:%M} UTC"
     console.print(f"{remade.path}  ({remade.tables} tables, as known when published at {published})", soft_wrap=True)
     if remade.content_hash == edition.content_hash:
         console.print(f"Its content is what was published then: content hash {remade.content_hash}", soft_wrap=True)
         return
-    where = "that file is no longer kept, so that nobody can say in which tables"
+    where = "in tables that cannot be named, because that file is no longer kept"
     if remade.differing is not None:
         where = f"in {', '.join(remade.differing)}"
     console.print(

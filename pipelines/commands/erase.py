@@ -94,7 +94,7 @@ def erase(  # noqa: PLR0913 (each is an option of the command)
         _show_plan(planned)
         if not before:
             raise WarehouseError(
-                "nothing of the persons was found, so that nothing could be proved",
+                "nothing of the persons was found, so nothing could be proved",
                 "see with `crmdw identity show` whether these are the right customers",
             )
         if not is_agreed:
@@ -129,7 +129,7 @@ class _Watch:
 
 def _named(customers: list[str] | None, source: Path | None) -> list[str]:
     if bool(customers) == bool(source):
-        raise UsageError("it is not said who", "give customers, or a file of them with --from")
+        raise UsageError("no customer is given", "give customers, or a file of them with --from")
     if source is None:
         return customers or []
     try:

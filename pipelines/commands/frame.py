@@ -36,7 +36,7 @@ Wait = Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait f
 Today = Annotated[
     datetime | None,
     typer.Option(
-        formats=["%Y-%m-%d"], help="The day it is taken to be, to tell what is overdue; default: today, in the zone."
+        formats=["%Y-%m-%d"], help="The day that counts as today, for what is overdue; default: today in the zone."
     ),
 ]
 

@@ -1,6 +1,6 @@
-"""The commands under `crmdw identity`: who is whom, why, and a steward's word against it.
+"""The commands under `crmdw identity`: which records are one customer, why, and a steward's word against it.
 
-Personal data is shown on the terminal to whoever asks, and nowhere else.
+Personal data is shown to the caller on the terminal, and nowhere else.
 """
 
 from collections.abc import Iterator, Sequence

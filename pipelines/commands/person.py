@@ -70,7 +70,7 @@ def list_accesses(
     customer: Annotated[str | None, typer.Option(help="Of one customer; default: of all.")] = None,
     last: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
 ) -> None:
-    """List who has looked at all that is held of whom, when and why, the newest first."""
+    """List each access to what is held of a person: by which user, of which customer, when and why."""
 
     settings = Settings.from_environment()
     require_loaded(settings)

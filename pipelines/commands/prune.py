@@ -19,11 +19,11 @@ app = typer.Typer()
 @app.command(epilog="Example: [cyan]crmdw prune --days 30 --apply[/cyan]")
 def prune(
     days: Annotated[int, typer.Option(min=1, help="Age from which published files and Dagster's runs go.")] = 90,
-    is_applied: Annotated[bool, typer.Option("--apply", help="Remove it; without this it is only told.")] = False,
+    is_applied: Annotated[bool, typer.Option("--apply", help="Remove it; without this it is only listed.")] = False,
     wait: Wait = 0,
     today: Today = None,
 ) -> None:
-    """Remove what is kept longer than need be: rows in quarantine, old published files, Dagster's runs and logs.
+    """Remove what is kept longer than it needs to be: rows in quarantine, old published files, Dagster's runs and logs.
 
     Rows of raw and batches of the archive go where their feed's contract has raw_days and archive_days. Decisions and
     the ledger's counts stay. The last published file always stays.
@@ -53,7 +53,7 @@ def prune(
         text = f"{feed} stays in raw, whatever its contract says, because {', '.join(others)} looks values up in it."
         console.print(text, soft_wrap=True)
     if not found:
-        console.print("Nothing is kept longer than need be.")
+        console.print("Nothing is kept longer than it needs to be.")
     elif not is_applied:
         console.print("Nothing was removed; `crmdw prune --apply` does.")
     elif any(one.consequence for one in found):

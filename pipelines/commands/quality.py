@@ -20,7 +20,7 @@ def report(
     opened: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
     today: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="The day it is taken to be; default: today, in the zone."),
+        typer.Option(formats=["%Y-%m-%d"], help="The day that counts as today; default: today in the zone."),
     ] = None,
 ) -> None:
     """Write one HTML page: what came, what is missing, which rules failed and what is held back. Changes nothing."""

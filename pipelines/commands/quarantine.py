@@ -111,7 +111,7 @@ def fix(
     reason: Reason,
     row: Annotated[str | None, typer.Argument(help="A row, as the list calls it.")] = None,
     values: Annotated[
-        list[str] | None, typer.Option("--set", metavar="COLUMN=VALUE", help="A cell, by the source's column name.")
+        list[str] | None, typer.Option("--set", metavar="COLUMN=VALUE", help="A value, by the source's column name.")
     ] = None,
     line: Annotated[str | None, typer.Option("--record", help="The whole corrected line.")] = None,
     source: Annotated[Path | None, typer.Option("--from", help="A mended work sheet.")] = None,
@@ -167,7 +167,7 @@ def discard(
 ) -> None:
     """Leave rows out for good: they are counted as held back, and nobody asks for them any more."""
     if bool(rows) == bool(feed and held_for):
-        raise UsageError("it is not said which rows", "give rows, or --feed FEED --held-for TEXT")
+        raise UsageError("no rows are given", "give rows, or --feed FEED --held-for TEXT")
 
     with writing_command("quarantine discard", wait) as command:
         settings = loaded_home(feed)

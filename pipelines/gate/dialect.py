@@ -37,7 +37,7 @@ def lent(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 class _KeptOpen(ConnectionWrapper):
-    """A connection that outlives whoever closes it: to open one and set it up takes as long as a metric does."""
+    """A connection that stays open when it is closed: to open one and set it up takes as long as a metric does."""
 
     def close(self) -> None:
         return

@@ -123,10 +123,10 @@ def _judgement(outcome: Any, suite: str, table: str, is_traced: bool) -> Judgeme
     if is_traced and not outcome.success:
         own_query = configuration.kwargs.get("unexpected_rows_query", "").replace("{batch}", f'"{table}"')
         failing_rows = (outcome.result.get("unexpected_index_query") or own_query).strip().rstrip(";")
-        # A failure whose rows are not known would hold nothing back.
+        # A failure without its rows would hold nothing back.
         if not failing_rows:
             raise GateBrokenError(
-                f"suite {suite}: “{rule}” failed, but the engine does not tell on which rows",
+                f"suite {suite}: “{rule}” failed, but the engine does not say in which rows",
                 f"write it in expectations/{suite}.py as a rule over rows",
             )
     own = configuration.meta or {}

@@ -46,7 +46,7 @@ def writing(settings: Settings, what: str, wait_seconds: float = 0) -> Iterator[
 
 @contextmanager
 def looking(settings: Settings) -> Iterator[None]:
-    """Hold the home's lock for a moment in which nothing is written, unnamed; whoever comes meanwhile waits.
+    """Hold the home's lock for a moment in which nothing is written, unnamed. Other processes wait meanwhile.
 
     Raises LockedError at once where somebody is writing.
     """

@@ -36,7 +36,7 @@ def cluster(
     than `max_size` records, its edges are taken again, the surest first, and an edge that would join such a pair, or
     grow a cluster beyond `max_size` without a trusted key, goes to `review` with the reason.
     """
-    # Records are told apart by numbers, which are many times as quick to group and to join as their ids.
+    # Records are identified by numbers, which are many times as quick to group and to join as their ids.
     connection.execute(f"""
         create or replace temp table nodes as
         select record_id, (row_number() over ())::uinteger as node from {records}

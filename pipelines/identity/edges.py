@@ -25,8 +25,8 @@ Chosen with RELATIVES on simulated registrations of seed 901: precision .9969 an
 RELATIVES = 2.0
 """Weight taken off where only a name that is alike and what a household shares speak for a pair.
 
-Korean brothers and sisters share a syllable of their given names by custom, and are told apart by it as by a
-misspelling. Their family names have at most two letters.
+Korean brothers and sisters share a syllable of their given names by custom, so that their names differ no more than
+by a misspelling. Their family names have at most two letters.
 """
 
 _SHORT_NAME = 2

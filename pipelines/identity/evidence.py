@@ -79,7 +79,7 @@ def find_record(warehouse: duckdb.DuckDBPyConnection, text: str) -> Record:
     if len(found) == 1:
         return found[0]
     raise UsageError(
-        f"{text}: no record is called so" if not found else f"{text}: {len(found)} records are called so",
+        f"{text}: no record has this name" if not found else f"{text}: {len(found)} records have this name",
         "give it as system:number, such as branch:00001007, or the first characters of its id",
     )
 

@@ -1,6 +1,6 @@
 """The probabilistic model: what agreement is worth, learnt once (`training.py`) and then frozen as one text.
 
-Nothing here knows who is whom. Which pairs are weighed is `pairs.py`, what becomes of them `edges.py`.
+Nothing here knows a customer. Which pairs are weighed is `pairs.py`, what becomes of them `edges.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who looked at all that is held of whom, when, and why. Append-only, and kept through a rebuild as decisions are."""
+"""Each access to what is held of a person: by whom, when, why. Append-only, and kept through a rebuild."""
 
 from dataclasses import dataclass
 from datetime import datetime

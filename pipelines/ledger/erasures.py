@@ -1,4 +1,4 @@
-"""What was erased, when and by whom, without anybody's data. Nothing remakes it, so it is exported as decisions are."""
+"""What was erased, when and by whom, without personal data. Nothing remakes it, so it is exported like decisions."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ EXPORTED = {
 class Erasure:
     """One erasure: how many persons it was of, on which business day, and who decided it, when (UTC) and why.
 
-    Of those that were separated, `separated_file` is the name of the file that holds them until `destroy_date`.
+    If they were separated, `separated_file` is the name of the file that holds them until `destroy_date`.
     """
 
     erasure_number: int

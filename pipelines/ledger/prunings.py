@@ -67,7 +67,7 @@ def without_archive(warehouse: duckdb.DuckDBPyConnection) -> frozenset[str]:
 
 
 def restore_lines(warehouse: duckdb.DuckDBPyConnection, feed: str, known: list[str]) -> None:
-    """Give a new ledger the lines and results of those of the `known` batches of a feed whose archive is gone.
+    """Give a new ledger the lines and results of the `known` batches of a feed whose archive is gone.
 
     A line is in force unless another known batch has taken its place. Retractions are to be carried out after this.
     """

@@ -69,7 +69,7 @@ def assess(sources_file: SourcesFile, loads: list[Load], now: datetime) -> Compl
         loaded = {load.slot for load in own if load.verdict == "loaded"}
         refused = {load.delivery_date for load in own if load.slot not in loaded}
         good = {load.delivery_date for load in own} - refused
-        # What came and was refused is told as that.
+        # A day that came and was refused is reported as refused.
         shortfalls += [_overdue(source, day) for day in _overdue_days(source, good, local) if day not in refused]
         shortfalls += [_refused(source, load) for load in own if load.verdict == "refused"]
         if source.terms.required:

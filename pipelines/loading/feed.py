@@ -152,7 +152,7 @@ def _work(
         days = [delivery.delivery_date for delivery in deliveries.values()] + [load.delivery_date for load in again]
         first = min(days, default=date.max)
         again += [load for load in own if load.delivery_date >= first]
-    # A refused batch is read again only by whoever asks for it: nothing that arrived makes it better.
+    # A refused batch is read again only on request: nothing that arrived makes it better.
     in_question = again if reload else [load for load in again if load.verdict == "loaded" or load.is_stale]
     for delivery in archived_deliveries(ledger, sources_file, in_question):
         deliveries.setdefault(delivery.slot, delivery)

@@ -87,7 +87,7 @@ def look(settings: Settings, now: datetime) -> State:
 
 
 def instant_of(settings: Settings, today: datetime | None) -> datetime:
-    """The instant a command stands for: now, or the end of the day it is told to take for today."""
+    """The instant a command stands for: now, or the end of the day that counts as today."""
     if today is None:
         return datetime.now(UTC)
     zone = ZoneInfo(load_sources_file(settings.sources_file).company.time_zone)

@@ -121,4 +121,4 @@ def _end_dead_runs(instance: DagsterInstance, now: datetime) -> None:
     """
     begun = RunsFilter(job_name=JOB_NAME, statuses=_BEGUN, updated_before=now - _LONGEST_WAIT)
     for record in instance.get_run_records(begun):
-        instance.report_run_failed(record.dagster_run, "the process of this run has ended without a word")
+        instance.report_run_failed(record.dagster_run, "the process of this run ended before it reported its end")

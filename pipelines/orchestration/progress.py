@@ -1,4 +1,4 @@
-"""Where a run tells how far it is. The command line listens and draws; under Dagster alone it goes to the log."""
+"""Where a run reports how far it is. The command line listens and draws; under Dagster alone it goes to the log."""
 
 from collections.abc import Callable
 

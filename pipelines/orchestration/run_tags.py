@@ -1,4 +1,4 @@
-"""The tags of a run: what it is asked to do, written by whoever starts it and read by the assets.
+"""The tags of a run: what it is asked to do. The caller that starts it writes them, and the assets read them.
 
 A run launched from Dagster's own pages has only Dagster's tags; it repairs the partitions that it was given.
 """
@@ -60,7 +60,7 @@ def reload_of(tags: Mapping[str, str]) -> Reload | None:
 
 
 def instant(tags: Mapping[str, str]) -> datetime:
-    """The instant that a run stands for, to tell what is overdue; the clock's where its tags name none."""
+    """The instant that a run stands for, which decides what is overdue; the clock's where its tags name none."""
     return datetime.fromisoformat(tags[_NOW]) if _NOW in tags else datetime.now(UTC)
 
 

@@ -1,8 +1,8 @@
-"""Which rows of which feed belong to a person, as the contracts tell it: in raw, in quarantine, and in the archive.
+"""Which rows of which feed belong to a person, by the feed's contract: in raw, in quarantine, and in the archive.
 
-A row that names a customer belongs to that customer alone. A row that names none belongs to whom its telephone number,
-name and address, or the row that it refers to, lead. A record that could not be split into columns belongs to whom its
-text names.
+A row that names a customer belongs to that customer alone. A row that names none belongs to the customer who has its
+telephone number, its name and address, or the row that it refers to. A record that could not be split into columns
+belongs to each customer that its text names.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,11 +29,11 @@ from pipelines.sources.mapping import landed_value
 from pipelines.sources.parquet_landing import parquet_schema
 
 PERSON_ROWS = "person_rows (feed varchar, batch_id varchar, row_number bigint, way varchar, is_raw boolean)"
-"""What `find_holdings` creates. `way` is by what the row belongs to the person: customer, phone, named, text, or the
-key through which it refers to another row of theirs. `is_raw` says whether it is in raw as well as in the archive."""
+"""What `find_holdings` creates. `way` says why the row belongs to the person: customer, phone, named, text, or the key
+through which it refers to another of their rows. `is_raw` says whether it is in raw as well as in the archive."""
 
 _PLACE = ("batch_id", "row_number")
-# By one of these a text tells whom it is about.
+# One of these in a text identifies the person that the text is about.
 _TELLING = frozenset(("phone", "email", "address", "person_key", "site_key", "customer_key"))
 
 
@@ -47,7 +47,7 @@ class Predicate:
 
 @dataclass
 class Holdings:
-    """What tells a person's rows.
+    """What identifies a person's rows.
 
     `own_names` are the names that nobody else has. `linked` maps (feed, key) to the surrogate keys that the person's
     rows of that feed have in it.
@@ -162,11 +162,11 @@ def find_holdings(
     shared_names: frozenset[str],
     progress: Callable[[str], None] = lambda _: None,
 ) -> Holdings:
-    """What tells the person's rows, after all of raw, quarantine and archive were looked through once.
+    """What identifies the person's rows. All of raw, quarantine and archive is looked through once.
 
     `shared_names` are those of the person's that others have too (`person.shared_values`). Creates the temporary table
     PERSON_ROWS in `warehouse` with every row that belongs to the person, retracted and superseded deliveries included.
-    Of an archived batch whose entry the sources file no longer has, nothing is read. `progress` hears of each feed.
+    An archived batch without an entry in the sources file is not read. `progress` is called for each feed.
     """
     # Who else has a name may write it without the person's blanks.
     shared = {folded_value(name) for name in shared_names}
@@ -202,7 +202,7 @@ def find_holdings(
 
 
 def _wholly_in_raw(warehouse: duckdb.DuckDBPyConnection, feed: Feed) -> frozenset[str]:
-    """The batches of the feed of which raw has every row as it came, so that their archive would tell nothing more."""
+    """The feed's batches of which raw has every row as it came. Their archive holds nothing more."""
     rows = warehouse.execute(
         f"""
         select batch_id
@@ -221,9 +221,9 @@ def _without_theirs(
     holdings: Holdings,
     batches: Mapping[str, Source],
 ) -> frozenset[str]:
-    """Those `batches` of which raw and quarantine have every row as it came, duplicates aside, none of it theirs.
+    """The `batches` that hold no row of the person, and are whole in raw and quarantine, duplicates aside.
 
-    Of the archive's rows only those in quarantine have to be looked at for that.
+    To know this, only those archived rows have to be read that are in quarantine.
     """
     warehouse.execute(
         f"""
@@ -283,7 +283,7 @@ def _collect_texts(
 
 
 def archived_batches(settings: Settings, sources_file: SourcesFile, feed: Feed) -> dict[str, Source]:
-    """The feed's archived batches, with the source by whose entry each is read; none that the file has no entry for."""
+    """The feed's archived batches, each with the source whose entry reads it. Batches without an entry are left out."""
     sources = {
         manifest.batch_id: source_of(sources_file, manifest.feed, manifest.source_system, Path(manifest.file))
         for manifest in read_manifests(settings, feed.name)

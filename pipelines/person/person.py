@@ -16,7 +16,7 @@ from pipelines.normalisers import create_normalising_macros
 from pipelines.person.records import RECORD_ID, surrogate_key
 
 REGISTER = "branch__customers"
-"""The feed of the records that identity tells apart."""
+"""The feed whose records identity resolves."""
 
 _SHORTEST = 6
 
@@ -67,8 +67,8 @@ class Person:
 def find_person(warehouse: duckdb.DuckDBPyConnection, text: str) -> Person:
     """The person that `text` names: `system:number`, or the beginning of a customer's or record's id.
 
-    An id of a customer that was merged into another leads to that one. Raises UsageError where nobody is called so, or
-    several are.
+    An id of a customer that was merged into another leads to that one. Raises UsageError where no customer has
+    this name, or several have it.
     """
     (person,) = find_persons(warehouse, [text])
     return person
@@ -117,7 +117,7 @@ def _person(warehouse: duckdb.DuckDBPyConnection, customer_id: str) -> Person:
 def shared_values(
     warehouse: duckdb.DuckDBPyConnection, person: Person, kinds: Iterable[str] = tuple(_VALUES)
 ) -> dict[str, frozenset[str]]:
-    """Kind -> those of the person's values that some record of another has too: a common name, a household's telephone.
+    """Kind -> the person's values that a record of somebody else has too: a common name, a household's telephone.
 
     A shared value that is found somewhere does not say that this person is meant.
     """
@@ -125,7 +125,7 @@ def shared_values(
     known = {kind: sorted(person.values[kind]) for kind in kinds}
     texts = {f"{kind}_{place}": (kind, text) for kind in known for place, text in enumerate(_VALUES[kind])}
     rows = warehouse.execute(
-        # Whose a row is, is told by a hash; it is worked out of those few alone that have a value in common.
+        # A hash says to which record a row belongs. It is worked out for the few rows that have a value in common.
         f"""
         with alike as materialized (
             select *
@@ -184,7 +184,7 @@ def _customer_id(warehouse: duckdb.DuckDBPyConnection, text: str) -> str:
 
 def _nobody(text: str, found: int = 0) -> UsageError:
     return UsageError(
-        f"{text}: {f'{found} customers are' if found else 'no customer is'} called so",
+        f"{text}: {f'{found} customers have' if found else 'no customer has'} this name",
         "give a customer as system:number, such as branch:00001007, or the first characters of its id, at least "
         f"{_SHORTEST}",
     )

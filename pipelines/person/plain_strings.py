@@ -15,21 +15,21 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 from pipelines.person.spellings import END, squeezed_content
 
 ESCAPE = b"\\u"
-"""What begins a character that JSON has written in ASCII: of what comes after it nothing is known before it is read."""
+"""Begins a character that JSON has written in ASCII. Which character it is shows only when the JSON is read."""
 
 _ESCAPED = re.compile(rb"\\u[^%b]*" % END.encode())
 _STRINGS_OF_TABLE = 20_000
-"""Up to so many the automaton is a table, which is three times as quick and takes some kilobytes a string."""
+"""Up to this many strings the automaton is a table. It is three times as quick, and takes some kilobytes a string."""
 
 
 class PlainStrings:
-    """The strings that are looked for, none of them empty; each is told by its place among them."""
+    """The strings that are looked for, none of them empty. A result names a string by its place among them."""
 
     def __init__(self, strings: Iterable[bytes]) -> None:
         wanted = list(strings)
         self._is_empty = not wanted
         implementation = Implementation.DFA if len(wanted) <= _STRINGS_OF_TABLE else None
-        # What begins first hides others within it, which is quicker where it is only asked whether there is any.
+        # Here a match hides the matches within it. That is quicker, and enough to know whether there is any match.
         self._any = BytesAhoCorasick(wanted, MatchKind.LeftmostFirst, implementation)
         self._every = BytesAhoCorasick(wanted, MatchKind.Standard, implementation)
 
@@ -40,14 +40,14 @@ class PlainStrings:
         return self._every.find_matches_as_indexes(content, overlapping=True)
 
     def rows(self, texts: pa.Array) -> npt.NDArray[np.intp]:
-        """The places of those `texts`, each with END after it, that once squeezed have one of the strings in them."""
+        """The places of the `texts` that hold one of the strings when they are squeezed. END stands after each text."""
         if self._is_empty or not len(texts):
             return np.empty(0, np.intp)
         content = _content(texts)
         if content.count(END.encode()) != len(texts):
             kept_apart = [text.removesuffix(END).replace(END, " ") + END for text in texts.to_pylist()]
             return self.rows(pa.array(kept_apart, texts.type))
-        # Of a text with thousands of escaped characters one is as good as all.
+        # A text may have thousands of escaped characters, and one of them is enough.
         content = _ESCAPED.sub(lambda _: ESCAPE, squeezed_content(content))
         if not (found := self._any.find_matches_as_indexes(content)):
             return np.empty(0, np.intp)

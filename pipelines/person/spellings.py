@@ -1,6 +1,6 @@
 """Personal values in all the spellings that people and systems give them, as regular expressions.
 
-They are meant for text in NFC. What `unsqueezed` and `folded` make is read by DuckDB (RE2), all else by Python.
+The expressions match text in NFC. DuckDB (RE2) runs those of `unsqueezed` and `folded`, Python runs all others.
 """
 
 import re
@@ -14,7 +14,7 @@ SHORTEST_KEY = 5
 """In characters: a shorter key is found in any text, as an amount or a part of a date."""
 
 END = "\x02"
-"""What ends each of many texts that are looked through as one; within a text or a value it counts for nothing."""
+"""Ends each text where many texts are searched as one. Within a text or a value it is ignored."""
 
 _HALF_WIDTH = "0123456789"
 _FULL_WIDTH = "".join(chr(0xFF10 + digit) for digit in range(10))
@@ -22,7 +22,7 @@ _FULL_WIDTH_DIGITS = re.compile(f"[{_FULL_WIDTH}]")
 _BETWEEN_DIGITS = "[-.() \u00a0\u2010-\u2015\u2212\u3000\uff0d]{0,3}"
 _AFTER_YEAR, _AFTER_MONTH = (f"(?:[-./ ]{{0,2}}| ?{word} ?)" for word in "년월")
 _LATIN = "0-9A-Za-z"
-# Of what is dropped, what is ASCII, within brackets of an expression.
+# The dropped characters that are ASCII, as they stand within brackets of an expression.
 _DROPPED_PLAIN = r"-.()/ \t-\r\x1c-\x1f"
 _DROPPED = (
     f"\0{END}-.()/ "
@@ -31,17 +31,17 @@ _DROPPED = (
 )
 _LETTERS_I = {0x130: "i", 0x131: "i"}
 _SQUEEZED_OUT = re.compile(f"[{re.escape(_DROPPED)}]+")
-# The same of UTF-8. Of a Hangul syllable's first bytes two begin nothing else, and two other letters as well.
+# The same for UTF-8. A Hangul syllable begins with EA, EB, EC or ED; EA and ED begin other letters as well.
 _LOWER_CASE = bytes(range(256)).lower()
 _DROPPED_BYTES = bytes(ord(one) for one in _DROPPED if one.isascii() and one != END)
 _MAY_BEGIN_OTHERS = bytes(octet >= 0xC0 and octet not in (0xEB, 0xEC) for octet in range(256))
 
 
 def patterns(values: Mapping[str, Iterable[str]], country_code: str = "82") -> dict[str, str]:
-    """Kind -> the expression of all its values, those kinds alone that have any; its case does not count.
+    """Kind -> the expression that finds any of its values, in any case. A kind without a value is left out.
 
-    Kinds are those of `person.KINDS` and `customer_key`; an unknown kind is found as it is written. `country_code` is
-    the company's, for telephone numbers.
+    Kinds are those of `person.KINDS` and `customer_key`; a value of another kind is found as it is written.
+    `country_code` is the company's, for telephone numbers.
     """
     written = {
         "phone": lambda value: _phone(value, country_code),
@@ -83,7 +83,7 @@ def folded_value(text: str) -> str:
 
 
 def loose_values(values: Mapping[str, Iterable[str]], country_code: str = "82") -> set[str]:
-    """What `squeezed` leaves of every text that `patterns` would find a value in, wherever in it that stands."""
+    """The strings to look for in squeezed text: where `patterns` finds a value, `squeezed` leaves one of them."""
     found = set()
     for kind, some in values.items():
         for value in some:
@@ -105,28 +105,28 @@ def loose_values(values: Mapping[str, Iterable[str]], country_code: str = "82") 
 
 
 def unsqueezed(values: Iterable[str]) -> str:
-    """The expression of squeezed `values`, as `loose_values` makes them, in text as it is written.
+    """The expression that finds squeezed `values`, as `loose_values` makes them, in text that is not squeezed.
 
-    Of text in ASCII and Hangul alone.
+    It finds them in text of ASCII and Hangul alone.
     """
     between = f"[{_DROPPED_PLAIN}\\x00{END}]*"
     return "|".join(sorted(between.join(map(re.escape, value)) for value in values))
 
 
 def squeezed(text: str) -> str:
-    """`text` without anything that spellings of a value differ in."""
+    """`text` without the marks, blanks and forms of letters by which spellings of one value differ."""
     text = _SQUEEZED_OUT.sub("", unicodedata.normalize("NFC", text))
     if not text.isascii():
-        # str.translate takes twice as long as all the rest, so it has what it is for alone.
+        # str.translate takes twice as long as all the rest, so it gets full-width digits alone.
         text = _FULL_WIDTH_DIGITS.sub(lambda found: _HALF_WIDTH[ord(found[0]) - 0xFF10], text)
-    # Of what a letter is folded to, a dotted and a dotless i are all that expressions take for another letter.
+    # Expressions that ignore case take a dotted capital I and a dotless i for an i. casefold does not.
     return text.translate(_LETTERS_I).casefold()
 
 
 def squeezed_content(content: bytes) -> bytes:
-    """The texts in `content`, UTF-8 and each ended by END, `squeezed`.
+    """`content` with each of its texts `squeezed`. The texts are UTF-8, and END ends each.
 
-    Text of ASCII and Hangul syllables, which is most, takes two nanoseconds a byte.
+    Most text is ASCII and Hangul syllables, and takes two nanoseconds a byte.
     """
     if (others := _others(content)).size:
         pieces, done = [], 0

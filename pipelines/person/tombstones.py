@@ -1,7 +1,7 @@
 """Tombstones: what keeps a person who was erased from coming back with an old file.
 
-A tombstone is HMAC-SHA256 (RFC 2104), its first 128 bits, of a key of the person under the home's erasure key: nobody
-without that key can tell of whom it is. It blocks records that are not younger than the erasure; a younger one is a
+A tombstone is HMAC-SHA256 (RFC 2104), its first 128 bits, of a key of the person under the home's erasure key: without
+that key it leads to no person. It blocks records that are not younger than the erasure; a younger one is a
 later relationship, and starts a customer of its own.
 """
 
@@ -116,7 +116,7 @@ def tombstones_of(
 
 
 def _ties_of_register() -> Iterator[tuple[str, str]]:
-    """Kind and SQL of what a record of the register is told by beside its own number."""
+    """Kind and SQL of what identifies a record of the register, beside its own number."""
     yield "person_key", PERSON_KEY
     yield "site_key", "source_system || ':' || nullif(trim(site_key), '')"
 
@@ -233,9 +233,9 @@ def _day(feed: Feed, company: Company) -> str:
 
 
 def name_returned(work: duckdb.DuckDBPyConnection, settings: Settings, records: str) -> None:
-    """Create `returned` (record_id, customer_id) of those of the table `records` whose own id was erased.
+    """Create `returned` (record_id, customer_id) of the records in the table `records` whose own id was erased.
 
-    Who comes back with the same number is a customer of its own. Needs the warehouse attached.
+    A record that comes back with the same number is a customer of its own. Needs the warehouse attached.
     """
     work.execute("create or replace table work.returned (record_id varchar, customer_id varchar)")
     if not is_there(work) or not work.execute("from warehouse.state.tombstones limit 1").fetchone():

@@ -1,4 +1,4 @@
-"""All that is held of one person as one JSON document, for whoever answers a data subject's request."""
+"""All that is held of one person as one JSON document, to answer a data subject's request."""
 
 import json
 from typing import Any
@@ -128,7 +128,7 @@ def _told(row: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _as_json(text: str | None) -> Any:
-    """What a record says; one that is no JSON is told as it is."""
+    """The values of a record that is JSON; any other record as the text that it is."""
     try:
         return json.loads(text or "null")
     except ValueError:

@@ -1,6 +1,6 @@
 """What stands in the place of an erased person's rows: in the archive, in raw, and on the way through the gate.
 
-In the archive a row keeps its number, and `_erased` tells what became of it. Empty: nothing of it is left, and it
+In the archive a row keeps its number, and `_erased` says what became of it. Empty: nothing of it is left, and it
 counts as blocked when its batch is read again. ERASED, alone or before a colon: it lost the person, in whose key's
 place this stands, and counts as before. What a row loses is every source column but those that fill columns about
 things; one that fills both, as a key put together with a customer's number, has a pseudonym instead.
@@ -33,17 +33,17 @@ _LETTERS = "translate(left({hash}, 16), '0123456789', 'ghijklmnop')"
 
 
 def loses_rows(feed: Feed) -> bool:
-    """Whether rows of the feed are the person, of whom nothing is left; rows of other feeds only lose the person."""
+    """Whether an erasure removes rows of the feed whole. Rows of other feeds stay, and lose the person."""
     return feed.name == REGISTER
 
 
 def _key_columns(feed: Feed) -> list[str]:
-    """The personal columns that rows of the feed are told apart by; a pseudonym keeps them apart."""
+    """The personal columns of the feed's key. A pseudonym in their place keeps rows distinct."""
     return [name for name in personal_columns(feed) if name in feed.key]
 
 
 def lost_columns(source: Source, landed: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The columns of landing that an erased row loses, and those that get a pseudonym, as things are told by them."""
+    """The columns of landing that an erased row loses, and those that get a pseudonym because they identify things."""
     personal = {*personal_columns(source.contract)}
     personal |= {column.companion for column in source.contract.columns if column.name in personal and column.companion}
     about_persons = {name for target in personal if (one := source.columns.get(target)) for name in _told_by(one)}
@@ -169,7 +169,7 @@ def _rewrite(
 
 
 def _mark(source: Source, landed: dict[str, str], salt: str) -> str:
-    """The SQL of what stands in the place of a row's person; where rows are told apart by it, one for each person."""
+    """The SQL of what stands in the place of a row's person: ERASED, or where it is of the key, a pseudonym."""
     keys = _key_columns(source.contract)
     return _pseudonym(salt, [landed_value(source, name, landed) for name in keys]) if keys else literal(ERASED)
 

@@ -1,7 +1,7 @@
 """Erases persons from a home: what is theirs is found, a journal is begun, and then carried out step by step.
 
 Each step does again what a kill left half done, so that the next command of the home can finish. What is published is
-made anew by whoever calls this.
+built by the caller.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Share:
 class Plan:
     """What would go. `person` stands for all `persons`; `values` are what is theirs alone, by kind, to be found again.
 
-    `shared` counts, by kind, the values that others have too, and that a search could not tell apart. `files` are those
+    `shared` counts, by kind, the values that others have too, which a search would find with theirs. `files` are those
     that brought the rows, where they still lie, and `rows` is the file of the rows' places, in the scratch folder.
     """
 
@@ -114,7 +114,7 @@ def _require_sources(settings: Settings, sources_file: SourcesFile) -> None:
         if source_of(sources_file, manifest.feed, manifest.source_system, Path(manifest.file)) is None:
             raise UsageError(
                 f"the archive holds {manifest.feed} from {manifest.source_system}, such as {manifest.file}, and the "
-                "sources file has no entry for it: nobody can say whose its rows are",
+                "sources file has no entry for it: it is not known to which persons its rows belong",
                 "put the entry back; with `until` it expects nothing more",
             )
 

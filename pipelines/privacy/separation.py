@@ -1,7 +1,7 @@
 """Persons who may not be destroyed yet, because a law wants their records kept: one locked file that ends on its day.
 
-Nobody reads it but who opens it on purpose. Its name says the erasure's number and the day of its end, so that whoever
-lists the folder knows, and nothing else is needed to destroy it.
+No command reads it. Its name has the erasure's number and the day of its end, so a listing of the folder is enough to
+know when to destroy it.
 """
 
 from __future__ import annotations

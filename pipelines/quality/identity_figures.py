@@ -1,6 +1,6 @@
 """How identity stands, in figures: how many records are how many customers, by which evidence, and what changed.
 
-Who they are is told by `crmdw identity show`, on the terminal alone.
+`crmdw identity show` says who they are, on the terminal alone.
 """
 
 from dataclasses import dataclass

@@ -236,7 +236,7 @@ def _header(delivery: Delivery) -> list[str]:
         return [source.delimiter.join(f'"{name}"' if source.delimiter in name else name for name in names)]
     if source.format in ("csv", "fixed_width", "json_lines"):
         return [""] * source.header_lines
-    raise UsageError(f"{source.feed} comes as {source.format}, which has no lines", "give cells with --set")
+    raise UsageError(f"{source.feed} comes as {source.format}, which has no lines", "give values with --set")
 
 
 def _no_source(load: Load) -> UsageError:

@@ -1,7 +1,7 @@
 """Quarantine as a work list: what is held back, why, since when, how much revenue hangs on it, and each row by name.
 
 A row's name is the beginning of its batch and its row number, such as `7f3a12cd:17`. What becomes of rows is decided in
-`pipelines/repair/decided.py`; their records are personal data, which goes to whoever asks and into no log.
+`pipelines/repair/decided.py`; their records are personal data, which goes to the caller and into no log.
 """
 
 import re
@@ -60,7 +60,7 @@ order by held.feed, rows desc, held.reasons, held.status
 class Summary:
     """Rows of one feed that are held back for the same reasons: how many, of which dates, and the first of them.
 
-    `held_amounts` is the revenue that hangs on them, as (amount, currency), as far as it can be told.
+    `held_amounts` is the revenue that hangs on them, as (amount, currency), as far as it is known.
     """
 
     feed: str

@@ -79,7 +79,7 @@ def load_archived(
 ) -> None:
     """Load archived batches, in the order of their arrival, into a warehouse that has the decisions and nothing else.
 
-    Of those whose files were pruned the ledger's lines come back, and rows that were pruned leave raw again. Raises
+    Batches whose files were pruned get back their lines of the ledger, and pruned rows leave raw again. Raises
     UsageError where the sources file no longer says how one of them is read.
     """
     manifests = sorted(manifests, key=lambda one: (one.sequence, one.delivery_date, one.batch_id))

@@ -1,4 +1,4 @@
-"""Lands delimited text: one record is one physical line, and the header tells which column is where."""
+"""Lands delimited text: one record is one physical line, and the header says which column is where."""
 
 import csv
 import re

@@ -22,11 +22,11 @@ Faults = dict[str, str]
 
 @dataclass(frozen=True)
 class Landed:
-    """What landing tells of deliveries beside their rows.
+    """What landing finds out about deliveries, beside their rows.
 
     `columns` maps batch_id to the source's own columns in the file's order: `name type, name type`, or names alone
-    where the format knows no types. A batch whose columns nobody can tell is not in it. `changed` maps batch_id to the
-    delivery as it was when its rows were read, of a source that nobody can keep still between look and reading.
+    where the format knows no types. A batch whose columns are unknown is not in it. `changed` maps batch_id to the
+    delivery as it was when its rows were read, of a source that can change between look and reading.
     `may_be_undecodable` is false where it is known that no text holds a U+FFFD.
     """
 
@@ -105,7 +105,7 @@ def typed_columns(columns: Iterable[tuple[str, object]]) -> str:
 def _name(name: str) -> str:
     """`name`, where it can be one: objects are keyed by persons at times, and a header line may be missing.
 
-    What is told here goes into errors, the ledger and Dagster's log.
+    The result goes into errors, the ledger and Dagster's log.
     """
     is_data = "@" in name or len(re.findall("[0-9０-９]", name)) > _MOST_DIGITS or len(name) > _LONGEST_NAME
     return _DATA if is_data else name
@@ -128,7 +128,7 @@ def header_fault(
     """Why a delivery with this header cannot be mapped, else None; `hint` is a likelier cause and its remedy."""
     if not any(header):
         return fault(delivery, "the file is empty; even a day without rows has its header line", "deliver it again")
-    # Names are told apart by more than their case nowhere in SQL.
+    # In SQL two names that differ in case alone are one name.
     folded = [name.casefold() for name in header if name]
     doubled = [name for name in source.source_columns if folded.count(name.casefold()) > 1]
     row = f"row {source.header_row}: " if source.format in ("csv", "excel") else ""

@@ -39,7 +39,7 @@ class PathPattern:
                 self.format = place["format"] or self.format
                 day = date(2001, 11, 23)
                 if _read_date(day.strftime(self.format), self.format) != day:
-                    raise ValueError(f"{place[0]} does not tell year, month and day; write one such as {{date:%Y%m%d}}")
+                    raise ValueError(f"{place[0]} does not give year, month and day; write one such as {{date:%Y%m%d}}")
         self._expression = re.compile(expression + re.escape(pattern[end:]))
         self._wildcard = wildcard + glob.escape(pattern[end:])
 

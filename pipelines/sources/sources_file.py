@@ -195,7 +195,7 @@ def _field_faults(source: Source) -> Iterator[tuple[Location, str]]:
         yield ("fields",), "csv needs fields: [name, ...], in the order of the columns"
     fields = list(source.fields or [])
     for both in _alike(fields):
-        yield ("fields",), f"{both} are one name: SQL does not tell upper from lower case"
+        yield ("fields",), f"{both} are one name: SQL takes upper and lower case for the same"
     for name, mapping in source.columns.items():
         for column in mapping.source_columns:
             if fields and column not in fields:
@@ -211,7 +211,7 @@ def _path_faults(source: Source) -> Iterator[tuple[Location, str]]:
                     f"{path!r} is no path into JSON; write one such as party.number or items.0.code",
                 )
     for both in _alike(source.source_columns):
-        yield ("columns",), f"{both} are one name: SQL does not tell upper from lower case"
+        yield ("columns",), f"{both} are one name: SQL takes upper and lower case for the same"
 
 
 def _alike(names: list[str]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What every customer is expected to bring: purchases (BG/NBD) times spend of a purchase (Gamma-Gamma).
 
-One fit for a company, then one answer for each customer; where there is no answer, there is a reason instead. What
-was brought already, and in which money, is told by the models in `models/marts/customer/`.
+One fit for a company, then one answer for each customer; where there is no answer, there is a reason instead. The
+models in `models/marts/customer/` say what was brought already, and in which money.
 """
 
 # ruff: noqa: N803, N806 - T is T in the papers

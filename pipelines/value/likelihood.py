@@ -1,6 +1,6 @@
 """The search for a maximum likelihood, shared by the models of purchase and spend.
 
-Which likelihood it is, and what its parameters mean, is told in the module of each model.
+The module of each model says which likelihood it is, and what its parameters mean.
 """
 
 from __future__ import annotations

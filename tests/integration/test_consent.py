@@ -149,7 +149,7 @@ def test_the_command_shows_what_was_granted(built: Home) -> None:
 @pytest.mark.parametrize(
     ("arguments", "cause"),
     [
-        (("nobody:1",), "no record is called so"),
+        (("nobody:1",), "no record has this name"),
         (("branch:1", "--purpose", "spying"), "no rule is for this purpose"),
         (("branch:1", "--on", "yesterday"), "neither a day nor a day and time"),
     ],

@@ -160,4 +160,4 @@ def test_the_list_of_erasures_names_nobody(erased, customers):
 def test_whom_nobody_knows_cannot_be_erased(built):
     done = built.crmdw("erase", "branch:nobody", "--reason", "r", "--yes")
     assert done.returncode == 2
-    assert "no customer is called so" in done.stderr
+    assert "no customer has this name" in done.stderr

@@ -65,7 +65,7 @@ def test_a_merge_that_is_undone_restores_facts_history_and_marts(joined, built):
 @pytest.mark.parametrize(
     ("arguments", "cause"),
     [
-        (("show", "branch:0"), "no record is called so"),
+        (("show", "branch:0"), "no record has this name"),
         (("undo", "99", "--reason", "x"), "there is no event 99"),
         (("never", "branch:00001010", "branch:00001010", "--reason", "x"), "an override is about two"),
         (("always", "branch:00001010", "branch:00001016", "--reason", " "), "--reason is empty"),

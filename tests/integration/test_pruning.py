@@ -34,7 +34,7 @@ def test_old_facts_go_with_their_raw_rows_and_neither_a_rebuild_nor_their_files_
 
     assert copy.crmdw("prune", "--apply", *TODAY, preamble=KEEP + KILLED).returncode == 9
     assert "archived files that a pruning was stopped at" in copy.succeed("prune", "--apply", *TODAY, preamble=KEEP)
-    assert "Nothing is kept longer than need be" in copy.succeed("prune", *TODAY, preamble=KEEP)
+    assert "Nothing is kept longer than it needs to be" in copy.succeed("prune", *TODAY, preamble=KEEP)
     assert copy.ask(IN_RAW) == left
 
     (copy.inbox_file("branch/transactions_20240103.csv")).touch()

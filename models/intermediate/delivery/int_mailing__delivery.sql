@@ -1,4 +1,4 @@
--- One row per mailed piece: whether it came back, arrived as far as silence tells, or is still open.
+-- One row per mailed piece: whether it came back, arrived because nothing came back, or is still open.
 with
 
 mailings as (

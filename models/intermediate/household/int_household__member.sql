@@ -134,7 +134,7 @@ shared_days as (
     {{ merged_intervals('shared_numbers', ['dwelling_key', 'phone']) }}
 ),
 
--- Two make a household: whoever came first belongs to it from the day on which the second came, until all others left.
+-- Two make a household: the first belongs to it from the day on which the second came, until all others left.
 -- A family or a bundle that a feed declares would be a tie of its own here, under a rule of its own; no feed does yet.
 shared as (
     select
@@ -161,7 +161,7 @@ members as (
     {{ merged_intervals('shared', ['customer_id', 'dwelling_key']) }}
 ),
 
--- As long as somebody stays, whoever comes and goes, it is the same household.
+-- As long as one member stays, it is the same household, even if all others come and go.
 spells as (
     {{ merged_intervals('members', ['dwelling_key']) }}
 ),
@@ -209,7 +209,7 @@ areas as (
         dwelling_key
 ),
 
--- Named after its first member: a hash of the address would tell the address to whoever tries them all.
+-- Named after its first member: a hash of the address could be guessed by trying all addresses.
 final as (
     select
         {{ surrogate_key(["'household'", 'guarded.first_customer_id', 'founded.household_number']) }} as household_id,

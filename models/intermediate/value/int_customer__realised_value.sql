@@ -1,4 +1,4 @@
--- One row per customer with a sale or refund, whoever set it off.
+-- One row per customer with a sale or refund, also where the company initiated it.
 with
 
 transactions as (

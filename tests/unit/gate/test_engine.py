@@ -90,7 +90,7 @@ def test_a_missing_value_is_neither_inside_nor_outside_a_range(rows: duckdb.Duck
 
 def test_a_failure_that_cannot_be_traced_to_rows_keeps_the_gate_closed(rows: duckdb.DuckDBPyConnection) -> None:
     rule = gxe.ExpectTableRowCountToEqual(value=3, description="three rows", severity="critical")
-    with pytest.raises(GateBrokenError, match="does not tell on which rows"):
+    with pytest.raises(GateBrokenError, match="does not say in which rows"):
         judge(rows, "gate_rows", suite_of(rule))
 
 

@@ -55,7 +55,7 @@ def test_a_person_is_found_by_record_by_id_and_by_the_id_of_a_customer_that_was_
 
 @pytest.mark.parametrize("text", ["branch:K99999", "nobody", "ffffff", "a1", "' or 1 = 1 --"])
 def test_an_unknown_person_ends_with_a_remedy(warehouse, text):
-    with pytest.raises(UsageError, match="no customer is called so"):
+    with pytest.raises(UsageError, match="no customer has this name"):
         find_person(warehouse, text)
 
 

@@ -67,9 +67,9 @@ def test_a_plain_path_is_one_file_without_a_date(folder: Path) -> None:
         ("{day}.csv", "unknown place {day}; known are"),
         ("{date:%Y%m%d}_{date:%Y%m%d}.csv", "appears twice"),
         ("{part}_{part}.csv", "appears twice"),
-        ("{date:%Y%m}.csv", "does not tell year, month and day"),
-        ("sub/2024/01/{date:%d}.csv", "does not tell year, month and day"),
-        ("{date:%d.%m.}.csv", "does not tell year, month and day"),
+        ("{date:%Y%m}.csv", "does not give year, month and day"),
+        ("sub/2024/01/{date:%d}.csv", "does not give year, month and day"),
+        ("{date:%d.%m.}.csv", "does not give year, month and day"),
     ],
 )
 def test_a_pattern_that_cannot_work_says_why(pattern: str, cause: str) -> None:
