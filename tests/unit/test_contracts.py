@@ -60,13 +60,6 @@ def test_every_audited_table_is_a_model() -> None:
         assert name.split("__", 1)[1] in model_files()
 
 
-def test_only_staging_reads_feeds() -> None:
-    for name, path in model_files().items():
-        sources = set(re.findall(r"source\('(\w+)'", path.read_text(encoding="utf-8")))
-        if not name.startswith(("stg_", "base_")):
-            assert sources <= {"ledger"}, f"{name} reads a feed past its staging model"
-
-
 def test_every_dimension_and_fact_that_a_feed_fills_is_published() -> None:
     published = {path.stem for path in (MODELS / "marts").rglob("*.sql")}
     assert {model for feed in feeds().values() for model in feed.fills} <= published
