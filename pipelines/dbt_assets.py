@@ -9,9 +9,9 @@ from dagster import AssetExecutionContext, AssetKey, AssetsDefinition
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from dagster_dbt.compat import DBT_PYTHON_VERSION
 
-from pipelines.content_hash import PUBLISHED_SCHEMAS
 from pipelines.progress import report
 from pipelines.publish import begin_candidate
+from pipelines.publishing.schemas import published_schemas
 from pipelines.resources import Home
 
 
@@ -64,7 +64,7 @@ def models_asset(manifest: Path) -> AssetsDefinition:
 
 def published_models(models: AssetsDefinition) -> list[AssetKey]:
     """The keys of the models whose tables are published."""
-    return sorted(key for key in models.keys if key.path[0] in PUBLISHED_SCHEMAS)
+    return sorted(key for key in models.keys if key.path[0] in published_schemas())
 
 
 def _finished(event: Any) -> str | None:

@@ -15,12 +15,13 @@ from pathlib import Path
 import duckdb
 
 from pipelines.connections import connected, identifier, literal
-from pipelines.content_hash import PUBLISHED_SCHEMAS, content_hash, published_tables
+from pipelines.content_hash import content_hash, published_tables
 from pipelines.decisions import export_state, extent
 from pipelines.durable import synchronise
 from pipelines.errors import PublishError
 from pipelines.ledger import known_state_hash
 from pipelines.manifest import last_sequence
+from pipelines.publishing.schemas import published_schemas
 from pipelines.settings import PROJECT_ROOT, Settings
 from pipelines.shortage import free_megabytes, is_disk_full
 
@@ -94,7 +95,8 @@ def close_candidate(settings: Settings) -> dict[str, int]:
 def audited_tables() -> list[str]:
     """The published tables that have a suite in `expectations/`, as `<schema>__<table>`."""
     folder = PROJECT_ROOT / "expectations"
-    return sorted(path.stem for path in folder.glob("*__*.py") if path.stem.startswith(("core__", "marts__")))
+    schemas = published_schemas()
+    return sorted(path.stem for path in folder.glob("*__*.py") if path.stem.partition("__")[0] in schemas)
 
 
 def audit_candidate(settings: Settings) -> list[Verdict]:
@@ -109,7 +111,7 @@ def audit_candidate(settings: Settings) -> list[Verdict]:
         strange = published.execute(
             "select schema_name, table_name from duckdb_tables() where not list_contains(?, schema_name) "
             "union all select schema_name, view_name from duckdb_views() where not internal order by all",
-            [list(PUBLISHED_SCHEMAS)],
+            [published_schemas()],
         ).fetchall()
         (tables,) = published.execute("select count(*) from duckdb_tables()").fetchone() or (0,)
         faults = [f"{schema}.{name} is no table that is published" for schema, name in strange]

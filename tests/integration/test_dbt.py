@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines.contracts import feeds
+from pipelines.publishing.schemas import published_schemas
 
 from .homes import dbt
 
@@ -33,7 +34,8 @@ def test_every_model_has_a_description_and_every_published_column_too(built):
     manifest = json.loads((built.folder / "dbt" / "manifest.json").read_text(encoding="utf-8"))
     models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
     assert [name for name, node in models.items() if not node["description"]] == []
-    published = {node["name"] for node in models.values() if node["schema"] in ("core", "marts")}
+    published = {node["name"] for node in models.values() if node["schema"] in published_schemas()}
+    assert published == {node["name"] for node in models.values() if node["database"] == "candidate"}
     columns = built.ask_published("select table_name, column_name from duckdb_columns() where not internal")
     assert {table for table, _ in columns} == published
     undescribed = [
