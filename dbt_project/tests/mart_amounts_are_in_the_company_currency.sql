@@ -7,7 +7,7 @@ transactions as (
 ),
 
 company as (
-    select max(currency) as currency from {{ source('ledger', 'company') }}
+    select max(currency) as currency from {{ ref('stg_ledger__company') }}
 )
 
 select

@@ -9,7 +9,7 @@ company as (
     select
         max(currency) as currency,
         max(complete_date) as complete_date
-    from {{ source('ledger', 'company') }}
+    from {{ ref('stg_ledger__company') }}
 ),
 
 lifetime_value as (

@@ -11,8 +11,8 @@ from dagster_dbt.compat import DBT_PYTHON_VERSION
 
 from pipelines.orchestration.progress import report
 from pipelines.orchestration.resources import Home
-from pipelines.publishing.content_hash import PUBLISHED_SCHEMAS
 from pipelines.publishing.publication import begin_candidate
+from pipelines.publishing.schemas import published_schemas
 
 
 class _Translator(DagsterDbtTranslator):
@@ -64,7 +64,7 @@ def models_asset(manifest: Path) -> AssetsDefinition:
 
 def published_models(models: AssetsDefinition) -> list[AssetKey]:
     """The keys of the models whose tables are published."""
-    return sorted(key for key in models.keys if key.path[0] in PUBLISHED_SCHEMAS)
+    return sorted(key for key in models.keys if key.path[0] in published_schemas())
 
 
 def _finished(event: Any) -> str | None:

@@ -32,14 +32,15 @@ from pipelines.person.person import Person, find_persons, shared_values
 from pipelines.person.tombstones import make_key, tombstones_of
 from pipelines.privacy import erased_rows, erased_state, journal, separation
 from pipelines.privacy.journal import Journal
+from pipelines.publishing.schemas import published_schemas
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
 from pipelines.sources.deliveries import source_of
 
 Progress = Callable[[str, str], None]
 
-# Made by dbt of what lies in raw; the next build makes them anew. Of core and marts an older home has some here.
-_MODEL_SCHEMAS = ("staging", "intermediate", "core", "marts", "seeds")
+# Made by dbt of what lies in raw; the next build makes them anew. An older home has published schemas here too.
+_MODEL_SCHEMAS = ("staging", "intermediate", "seeds")
 _GOLDEN = "int_customer__golden_attribute"
 
 
@@ -321,7 +322,7 @@ def _drop_models(warehouse: duckdb.DuckDBPyConnection, begun: Journal) -> None:
             "where not list_contains($ids, customer_id) and not list_contains($ids, customer_source_id)",
             {"ids": begun.ids},
         )
-    for schema in _MODEL_SCHEMAS:
+    for schema in (*_MODEL_SCHEMAS, *published_schemas()):
         warehouse.execute(f"drop schema if exists {schema} cascade")
     if kept:
         warehouse.execute(f"create schema intermediate; create table intermediate.{_GOLDEN} as from golden")

@@ -9,8 +9,8 @@ import hashlib
 import duckdb
 
 from pipelines.connections import identifier
+from pipelines.publishing.schemas import published_schemas
 
-PUBLISHED_SCHEMAS = ("core", "marts")
 RUN_METADATA = "run metadata"
 
 _RECORDS = "bridge_customer_source"
@@ -22,7 +22,7 @@ def published_tables(connection: duckdb.DuckDBPyConnection, catalog: str) -> lis
     return connection.execute(
         "select schema_name, table_name from duckdb_tables() "
         "where database_name = ? and list_contains(?, schema_name) order by all",
-        [catalog, list(PUBLISHED_SCHEMAS)],
+        [catalog, published_schemas()],
     ).fetchall()
 
 

@@ -21,7 +21,8 @@ from pipelines.home.durable import synchronise
 from pipelines.home.shortage import free_megabytes, is_disk_full
 from pipelines.ledger.export import export_state, extent
 from pipelines.ledger.state_hash import known_state_hash
-from pipelines.publishing.content_hash import PUBLISHED_SCHEMAS, content_hash, published_tables
+from pipelines.publishing.content_hash import content_hash, published_tables
+from pipelines.publishing.schemas import published_schemas
 from pipelines.settings import PROJECT_ROOT, Settings
 
 PUBLISHED_TABLES_ALONE = "published_tables_alone"
@@ -94,7 +95,8 @@ def close_candidate(settings: Settings) -> dict[str, int]:
 def audited_tables() -> list[str]:
     """The published tables that have a suite in `expectations/`, as `<schema>__<table>`."""
     folder = PROJECT_ROOT / "expectations"
-    return sorted(path.stem for path in folder.glob("*__*.py") if path.stem.startswith(("core__", "marts__")))
+    schemas = published_schemas()
+    return sorted(path.stem for path in folder.glob("*__*.py") if path.stem.partition("__")[0] in schemas)
 
 
 def audit_candidate(settings: Settings) -> list[Verdict]:
@@ -109,7 +111,7 @@ def audit_candidate(settings: Settings) -> list[Verdict]:
         strange = published.execute(
             "select schema_name, table_name from duckdb_tables() where not list_contains(?, schema_name) "
             "union all select schema_name, view_name from duckdb_views() where not internal order by all",
-            [list(PUBLISHED_SCHEMAS)],
+            [published_schemas()],
         ).fetchall()
         (tables,) = published.execute("select count(*) from duckdb_tables()").fetchone() or (0,)
         faults = [f"{schema}.{name} is no table that is published" for schema, name in strange]

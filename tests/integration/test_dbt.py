@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
+from typing import Any
 
 import pytest
 
 from pipelines.contracts import feeds
+from pipelines.publishing.schemas import published_schemas
 
 from .homes import dbt
 
@@ -31,7 +34,8 @@ def test_every_model_has_a_description_and_every_published_column_too(built):
     manifest = json.loads((built.folder / "dbt" / "manifest.json").read_text(encoding="utf-8"))
     models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
     assert [name for name, node in models.items() if not node["description"]] == []
-    published = {node["name"] for node in models.values() if node["schema"] in ("core", "marts")}
+    published = {node["name"] for node in models.values() if node["schema"] in published_schemas()}
+    assert published == {node["name"] for node in models.values() if node["database"] == "candidate"}
     columns = built.ask_published("select table_name, column_name from duckdb_columns() where not internal")
     assert {table for table, _ in columns} == published
     undescribed = [
@@ -40,6 +44,25 @@ def test_every_model_has_a_description_and_every_published_column_too(built):
         if not models[table]["columns"].get(column, {}).get("description")
     ]
     assert undescribed == []
+
+
+def reads_past_staging(manifest: dict[str, Any]) -> list[str]:
+    """Models, tests and other nodes outside models/staging that depend on a source."""
+    return sorted(
+        node["name"]
+        for node in manifest["nodes"].values()
+        if not node["original_file_path"].startswith("models/staging/")
+        and any(parent.startswith("source.") for parent in node.get("depends_on", {}).get("nodes", []))
+    )
+
+
+def test_only_staging_reads_sources(built):
+    manifest = json.loads((built.folder / "dbt" / "manifest.json").read_text(encoding="utf-8"))
+    assert reads_past_staging(manifest) == []
+    for name in ("model.crm_warehouse.mart_rfm", "test.crm_warehouse.core_calls_are_conserved"):
+        planted = deepcopy(manifest)
+        planted["nodes"][name]["depends_on"]["nodes"].append("source.crm_warehouse.ledger.company")
+        assert reads_past_staging(planted) == [name.rpartition(".")[2]]
 
 
 def test_what_a_feed_fills_depends_on_it_in_dbt_s_graph(built):

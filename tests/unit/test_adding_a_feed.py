@@ -14,6 +14,7 @@ import yaml
 
 from pipelines import contracts
 from pipelines.contracts import Feed, feeds
+from pipelines.publishing.schemas import published_schemas
 from pipelines.settings import PROJECT_ROOT
 from pipelines.simulator.deliveries import ALL_LAYOUTS
 
@@ -24,7 +25,7 @@ DOCS = "dbt_project/docs/feeds.md"
 def missing_pieces(root: Path, simulated: set[str]) -> Iterator[str]:
     """One sentence for each piece of a feed that the project at `root` lacks."""
     suites = {path.stem for path in (root / "expectations").glob("[a-z]*__*.py")}
-    suites = {name for name in suites if not name.startswith(("core__", "marts__"))}
+    suites = {name for name in suites if name.partition("__")[0] not in published_schemas()}
     inner = set(_inner_sources(root))
     models = (path for path in (root / "models" / "staging").rglob("stg_*.sql") if path.parent.name not in inner)
     staged = {path.stem.removeprefix("stg_") for path in models}

@@ -10,7 +10,7 @@ returns as (
 ),
 
 company as (
-    select max(complete_date) as complete_date from {{ source('ledger', 'company') }}
+    select max(complete_date) as complete_date from {{ ref('stg_ledger__company') }}
 ),
 
 -- A vendor and the post may both report a piece.

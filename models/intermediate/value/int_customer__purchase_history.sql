@@ -11,7 +11,7 @@ realised_value as (
 ),
 
 company as (
-    select max(complete_date) as complete_date from {{ source('ledger', 'company') }}
+    select max(complete_date) as complete_date from {{ ref('stg_ledger__company') }}
 ),
 
 valued as (

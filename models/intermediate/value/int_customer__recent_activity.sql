@@ -14,7 +14,7 @@ company as (
     select
         max(complete_date) as complete_date,
         cast({{ dbt.dateadd('day', 1 - var('rfm_window_days'), 'max(complete_date)') }} as date) as window_start_date
-    from {{ source('ledger', 'company') }}
+    from {{ ref('stg_ledger__company') }}
 ),
 
 window_days as (

@@ -8,7 +8,7 @@ customers as (
 ),
 
 company as (
-    select max(complete_date) as complete_date from {{ source('ledger', 'company') }}
+    select max(complete_date) as complete_date from {{ ref('stg_ledger__company') }}
 ),
 
 instant as (

@@ -14,7 +14,7 @@ identity as (
 ),
 
 company as (
-    select max(complete_date) as complete_date from {{ source('ledger', 'company') }}
+    select max(complete_date) as complete_date from {{ ref('stg_ledger__company') }}
 ),
 
 -- A role is weighed against the owners on its last valid day up to the complete date.

@@ -22,7 +22,7 @@ customers as (
 ),
 
 company as (
-    select max(complete_date) as complete_date from {{ source('ledger', 'company') }}
+    select max(complete_date) as complete_date from {{ ref('stg_ledger__company') }}
 ),
 
 -- The instants decide where the status contradicts them; a case re-opened after its solution is open again.

@@ -26,7 +26,7 @@ customers as (
 ),
 
 company as (
-    select max(currency) as currency from {{ source('ledger', 'company') }}
+    select max(currency) as currency from {{ ref('stg_ledger__company') }}
 ),
 
 -- Principal is the customer's own money going out or coming back; no rate makes margin of it.

@@ -18,7 +18,7 @@ segments as (
 ),
 
 company as (
-    select max(currency) as currency from {{ source('ledger', 'company') }}
+    select max(currency) as currency from {{ ref('stg_ledger__company') }}
 ),
 
 customer_scores as (

@@ -2,7 +2,7 @@
 with
 
 gate_results as (
-    select * from {{ source('ledger', 'gate_results') }}
+    select * from {{ ref('stg_ledger__gate_results') }}
 ),
 
 loads as (
@@ -11,7 +11,7 @@ loads as (
         source_system,
         feed,
         delivery_date
-    from {{ source('ledger', 'loads') }}
+    from {{ ref('stg_ledger__loads') }}
     where is_current
 ),
 

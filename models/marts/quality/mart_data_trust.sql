@@ -2,7 +2,7 @@
 with
 
 loads as (
-    select * from {{ source('ledger', 'loads') }}
+    select * from {{ ref('stg_ledger__loads') }}
     where is_current
 ),
 
@@ -11,7 +11,7 @@ overdue as (
         source_system,
         feed,
         count(*) as overdue_delivery_count
-    from {{ source('ledger', 'shortfalls') }}
+    from {{ ref('stg_ledger__shortfalls') }}
     where kind = 'overdue'
     group by
         source_system,
@@ -26,14 +26,14 @@ pruned as (
         sum(pruned_batches.rows_pruned) as rows_pruned_count,
         max(pruned_batches.delivered_before) as pruned_before_date
     from loads
-    inner join {{ source('ledger', 'pruned_batches') }} as pruned_batches on loads.batch_id = pruned_batches.batch_id
+    inner join {{ ref('stg_ledger__pruned_batches') }} as pruned_batches on loads.batch_id = pruned_batches.batch_id
     group by
         loads.source_system,
         loads.feed
 ),
 
 company as (
-    select max(complete_date) as complete_date from {{ source('ledger', 'company') }}
+    select max(complete_date) as complete_date from {{ ref('stg_ledger__company') }}
 ),
 
 loaded as (
