@@ -3,7 +3,7 @@
 from pipelines.settings import Settings
 
 JOURNAL = "erasing.json"
-"""The journal's name in the folder of states (see `journal.py`)."""
+"""The journal's name in the folder `state/` (see `journal.py`)."""
 
 
 def finish_interrupted(settings: Settings) -> None:
