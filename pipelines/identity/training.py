@@ -22,7 +22,7 @@ from pipelines.identity.edges import EDGE_COLUMNS, insert_edges
 from pipelines.identity.model import DEFAULT, Model
 
 FEWEST_RECORDS = 500
-"""Below this many, what records share by chance cannot be told from what they share by being one customer's."""
+"""Below this many, what records share by chance looks like what they share because they are one customer's."""
 
 FEWEST_PAIRS = 200
 """Below this many pairs in a block, nothing is learnt from it."""

@@ -136,7 +136,7 @@ def _gather_portion(
 def mark_repeated(gate: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     """Make `numbered` of `mapped_rows`; mark what may share its key within its batch, and what repeats a row whole.
 
-    The former is a sieve that lets nothing through: few rows pass it, and whoever looks for equals looks there. Rows
+    The former is a sieve that lets nothing through: few rows pass it, and equals are sought among these. Rows
     are alike by the hash of what came and by every value; numbering them within their equals would sort all of them.
     """
     key_hash = f"hash(batch_id, {', '.join(identifier(name) for name in feed.key)})"

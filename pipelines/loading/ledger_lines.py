@@ -26,7 +26,7 @@ def write_ledger(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str) 
 def write_completeness(
     warehouse: duckdb.DuckDBPyConnection, company: Company, state: Completeness, now: datetime
 ) -> None:
-    """Write for whom, up to which day and at which instant (with a zone) the ledger was judged, and what is missing."""
+    """Write the company, the complete date, what is missing, and the instant (with a zone) at which it was judged."""
     warehouse.execute("delete from ledger.company")
     warehouse.execute(
         "insert into ledger.company values (?, ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""The source records that are to be told apart or brought together, gathered from raw and normalised.
+"""The source records that identity resolves, gathered from raw and normalised.
 
 Two tables come of it: records as they are known last, and each record's telephone numbers with the days they held.
 """

@@ -145,7 +145,7 @@ def erase_identity(warehouse: duckdb.DuckDBPyConnection, begun: Journal) -> None
             f"update state.identity_overrides set {column} = '{ERASED}:' || override_number where {column} {theirs}",
             ids,
         )
-    # Who looked stays; whom they looked at, and the name of the file that they were given, do not.
+    # The user who looked stays. The person looked at, and the name of the file that was written, do not.
     warehouse.execute(
         f"update state.accesses set customer_id = '{ERASED}', reason = $reason, written_to = null "
         f"where customer_id {theirs}",
