@@ -12,6 +12,8 @@ from loading_home import Home
 
 from pipelines.settings import Settings
 
+pytest_plugins = ["clock"]
+
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 
