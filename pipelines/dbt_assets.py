@@ -10,6 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from dagster_dbt.compat import DBT_PYTHON_VERSION
 
 from pipelines.content_hash import PUBLISHED_SCHEMAS
+from pipelines.dbt_project import BUILD
 from pipelines.progress import report
 from pipelines.publish import begin_candidate
 from pipelines.resources import Home
@@ -48,11 +49,8 @@ def models_asset(manifest: Path) -> AssetsDefinition:
     def models(context: AssetExecutionContext, dbt: Dbt, home: Home) -> Iterator[Any]:
         report("models", "starting dbt")
         begin_candidate(home.settings, onto_published=not context.selected_asset_keys >= every_model)
-        # Unit tests prove the code, on one zone and currency; `make test` runs them.
         # Writing a log beside its output, which tells what fails, would cost a tenth of the build.
-        invocation = dbt.cli(
-            ["--log-level-file", "none", "build", "--exclude-resource-type", "unit_test"], context=context
-        )
+        invocation = dbt.cli(["--log-level-file", "none", *BUILD], context=context)
         for event in invocation.stream():
             if name := _finished(event):
                 report("models", name)
