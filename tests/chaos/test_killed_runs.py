@@ -101,7 +101,7 @@ def test_a_run_killed_while_dbt_builds_and_again_while_it_publishes_is_finished_
     assert unaccounted(unbuilt.folder) == []
 
 
-@pytest.mark.skipif(SCALE == 1, reason="whole runs take long: make chaos")
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(2 * SCALE))
 def test_a_first_run_killed_at_any_moment_is_finished_by_the_next(built, tmp_path, number):
     random = Random(f"{SEED} {number}")

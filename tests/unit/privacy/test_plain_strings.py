@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.privacy.plain_strings import PlainStrings
@@ -16,7 +16,6 @@ ODD = (
 texts = st.lists(st.text(st.sampled_from(ODD + "ab1홍"), max_size=12), max_size=8)
 
 
-@settings(deadline=None)
 @example(["A\0\u0301"])
 @given(texts)
 def test_texts_are_squeezed_together_as_each_is_by_itself(texts):
@@ -33,7 +32,6 @@ def test_what_counts_for_nothing_keeps_no_letter_from_its_accent(nothing):
     assert PlainStrings([squeezed("\u00c1nna").encode()]).rows(column).tolist() == [0]
 
 
-@settings(deadline=None)
 @example(["A\0\u0301"], ["\u00e1"])
 @given(texts, st.lists(st.text("a1홍ß", min_size=1, max_size=3), max_size=4))
 @pytest.mark.parametrize("type_of_texts", [pa.string(), pa.large_string()])
