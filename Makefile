@@ -17,7 +17,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 # Where it is set, each of a hundred processes would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-real test chaos lint lint-python lint-sql format bench ui lock clean
+.PHONY: help setup demo demo-real test test-all chaos lint lint-python lint-sql format bench ui lock clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,8 +50,13 @@ demo-real: $(VENV)/.data-installed ## The same job on the real Complete Journey 
 	@CRMDW_HOME="$(CRMDW_HOME)/complete_journey" $(BIN)/python examples/complete_journey/reconcile.py
 
 # In the order of the folders: whole runs, which take minutes, come before small files, which fill up the end.
-test: $(VENV)/.data-installed ## Pass the tests
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+test: $(VENV)/.data-installed ## Pass the tests, which are the same every time
+	$(PYTEST) -m "not long"
+
+test-all: $(VENV)/.data-installed ## Pass these and the long ones: random sweeps, real data (CHAOS_SEED=2 repeats one)
+	CHAOS_SEED=$${CHAOS_SEED:-$$RANDOM} $(PYTEST) --hypothesis-profile search
 
 chaos: $(VENV)/.data-installed ## Damage 1,000 files, kill 200 loads and 20 runs (CHAOS_SEED=2: others)
 	CHAOS_SCALE=10 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/chaos

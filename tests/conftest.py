@@ -7,10 +7,18 @@ from collections.abc import Callable
 import pytest
 from daily_customers import COLUMNS, CUSTOMERS
 from filelock import FileLock
+from hypothesis import settings
 from integration import homes
 from loading_home import Home
 
 from pipelines.settings import Settings
+
+pytest_plugins = ["clock"]
+
+# `make test` is the same every time; `make test-all` searches further, with examples that nobody has seen.
+settings.register_profile("same", derandomize=True, deadline=None, max_examples=60)
+settings.register_profile("search", deadline=None, max_examples=300)
+settings.load_profile("same")
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 

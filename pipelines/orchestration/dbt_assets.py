@@ -11,6 +11,7 @@ from dagster_dbt.compat import DBT_PYTHON_VERSION
 
 from pipelines.orchestration.progress import report
 from pipelines.orchestration.resources import Home
+from pipelines.publishing.dbt_project import BUILD
 from pipelines.publishing.publication import begin_candidate
 from pipelines.publishing.schemas import published_schemas
 
@@ -48,11 +49,8 @@ def models_asset(manifest: Path) -> AssetsDefinition:
     def models(context: AssetExecutionContext, dbt: Dbt, home: Home) -> Iterator[Any]:
         report("models", "starting dbt")
         begin_candidate(home.settings, onto_published=not context.selected_asset_keys >= every_model)
-        # Unit tests prove the code, on one zone and currency; `make test` runs them.
         # Writing a log beside its output, which tells what fails, would cost a tenth of the build.
-        invocation = dbt.cli(
-            ["--log-level-file", "none", "build", "--exclude-resource-type", "unit_test"], context=context
-        )
+        invocation = dbt.cli(["--log-level-file", "none", *BUILD], context=context)
         for event in invocation.stream():
             if name := _finished(event):
                 report("models", name)

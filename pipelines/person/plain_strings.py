@@ -45,7 +45,7 @@ class PlainStrings:
             return np.empty(0, np.intp)
         content = _content(texts)
         if content.count(END.encode()) != len(texts):
-            kept_apart = [text.removesuffix(END).replace(END, " ") + END for text in texts.to_pylist()]
+            kept_apart = [text.removesuffix(END).replace(END, "\0") + END for text in texts.to_pylist()]
             return self.rows(pa.array(kept_apart, texts.type))
         # A text may have thousands of escaped characters, and one of them is enough.
         content = _ESCAPED.sub(lambda _: ESCAPE, squeezed_content(content))

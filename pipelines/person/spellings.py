@@ -115,7 +115,9 @@ def unsqueezed(values: Iterable[str]) -> str:
 
 def squeezed(text: str) -> str:
     """`text` without the marks, blanks and forms of letters by which spellings of one value differ."""
-    text = _SQUEEZED_OUT.sub("", unicodedata.normalize("NFC", text))
+    # What counts for nothing must not keep a letter and its accent from being composed.
+    text = unicodedata.normalize("NFC", text.replace("\0", "").replace(END, ""))
+    text = _SQUEEZED_OUT.sub("", text)
     if not text.isascii():
         # str.translate takes twice as long as all the rest, so it gets full-width digits alone.
         text = _FULL_WIDTH_DIGITS.sub(lambda found: _HALF_WIDTH[ord(found[0]) - 0xFF10], text)

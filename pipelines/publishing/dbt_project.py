@@ -10,6 +10,9 @@ from pipelines.settings import PROJECT_ROOT, Settings
 from pipelines.sources.configuration import Company
 
 DBT_EXECUTABLE = Path(sys.executable).parent / "dbt"
+BUILD = ["build", "--exclude-resource-type", "unit_test"]
+"""What dbt is asked for: all but the unit tests, which prove the code on one zone; `make test` runs them."""
+
 _INPUTS = ("dbt_project.yml", "profiles.yml", "models", "seeds", "dbt_project")
 
 
@@ -42,7 +45,7 @@ def build_models(settings: Settings, company: Company) -> None:
 
     Raises BuildError with dbt's own message.
     """
-    if fault := _run_dbt(settings, company, "build", "--exclude-resource-type", "unit_test"):
+    if fault := _run_dbt(settings, company, *BUILD):
         raise BuildError(f"dbt could not build the models:\n{fault}", "mend what is named above")
 
 

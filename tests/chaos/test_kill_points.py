@@ -15,7 +15,7 @@ from loading_home import Home
 
 from .contents import Content, content, differences, leftovers, unaccounted
 from .killing import KillServer
-from .scale import SCALE, SEED
+from .scale import SCALE, SEED, sweep
 
 CUSTOMERS, AREAS = "branch__customers", "demographics__areas"
 COLUMNS = {"customer_key": "번호", "customer_name": "이름", "birth_date": "생일"}
@@ -112,7 +112,7 @@ def scenarios(new_home, run: KillServer, tmp_path_factory) -> Callable[[Preparat
     return scenario
 
 
-@pytest.mark.parametrize("number", range(KILLS))
+@pytest.mark.parametrize("number", sweep(KILLS))
 @pytest.mark.parametrize("prepare", SCENARIOS, ids=lambda prepare: prepare.__name__)
 def test_a_killed_load_is_mended_by_the_next(scenarios, run, tmp_path, prepare, number):
     scenario = scenarios(prepare)

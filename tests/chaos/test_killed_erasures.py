@@ -16,7 +16,7 @@ from pipelines.person.search import Hit, search
 
 from .contents import content
 from .killing import KillServer
-from .scale import SCALE, SEED
+from .scale import SCALE, SEED, sweep
 
 KILLS = 6 * SCALE
 ERASE = {"erase": ["branch:K00001"]}
@@ -61,7 +61,7 @@ def erased(person_home: Home, run: KillServer, tmp_path_factory: pytest.TempPath
     return Erased(before, counts(before), counts(undisturbed), done["effects"])
 
 
-@pytest.mark.parametrize("number", range(KILLS))
+@pytest.mark.parametrize("number", sweep(KILLS))
 def test_a_killed_erasure_is_finished_or_was_never_begun(erased, person_home, run, tmp_path, number):
     random = Random(f"{SEED} erasure {number}")
     kill_at = 1 + int((number + random.random()) * erased.effects / KILLS)

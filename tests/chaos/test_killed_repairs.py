@@ -75,7 +75,7 @@ def repaired(new_home, run: KillServer, tmp_path_factory) -> Repaired:
     return Repaired(before, row, effects, expected)
 
 
-@pytest.mark.skipif(SCALE == 1, reason="the kill points of a load are tried always, those of repairs by make chaos")
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(SCALE))
 @pytest.mark.parametrize("name", sorted(requests("")))
 def test_a_killed_repair_is_finished_by_the_same_command(repaired, run, tmp_path, name, number):

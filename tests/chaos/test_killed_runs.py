@@ -14,7 +14,7 @@ from random import Random
 
 import duckdb
 import pytest
-from integration.homes import COMMAND, Home, copied_inbox
+from integration.homes import COMMAND, UNTESTED, WITHOUT_DBT, Home, copied_inbox
 
 from pipelines.publishing.content_hash import content_hash
 
@@ -38,13 +38,6 @@ def kill(step, message):
 listen(kill)
 """
 
-_WITHOUT_DBT = """
-from types import SimpleNamespace
-import pipelines.commands.run_job
-pipelines.commands.run_job.models = SimpleNamespace(keys=[])
-pipelines.commands.run_job.LEDGER = []
-"""
-
 STEPS = ["branch__customers", "branch__transactions", "ledger", "models", "candidate", "publish"]
 
 
@@ -52,7 +45,7 @@ def kill(home: Home, step: str, report: int = 1, effect: int = 0) -> int:
     """Run `crmdw run` and kill it, and what it has started; its exit code."""
     preamble = _KILL_AT_REPORT.format(folder=str(Path(__file__).parent), step=step, report=report, effect=effect)
     with subprocess.Popen(
-        [sys.executable, "-c", preamble + COMMAND, "run"],
+        [sys.executable, "-c", UNTESTED + preamble + COMMAND, "run"],
         cwd=home.folder.parent,
         env=home.environment(),
         start_new_session=True,
@@ -103,16 +96,16 @@ def test_a_run_killed_while_dbt_builds_and_again_while_it_publishes_is_finished_
     assert kill(unbuilt, "publish", effect=random.randint(1, 30)) == -signal.SIGKILL
     assert unbuilt.published_state() == before or published_hash(unbuilt) == built.content_hash()
     # dbt had come to its end, and what it built may be in place.
-    unbuilt.succeed("publish", preamble=_WITHOUT_DBT if unbuilt.candidate.exists() else "")
+    unbuilt.succeed("publish", preamble=WITHOUT_DBT if unbuilt.candidate.exists() else UNTESTED)
     assert published_hash(unbuilt) == built.content_hash()
     assert unaccounted(unbuilt.folder) == []
 
 
-@pytest.mark.skipif(SCALE == 1, reason="whole runs take long: make chaos")
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(2 * SCALE))
 def test_a_first_run_killed_at_any_moment_is_finished_by_the_next(built, tmp_path, number):
     random = Random(f"{SEED} {number}")
-    home = copied_inbox(built, tmp_path / "home")
+    home = copied_inbox(built, tmp_path / "home", built)
     shutil.copytree(built.folder / "inbox", home.folder / "inbox")
     step = STEPS[number % len(STEPS)]
     effect = 0 if step == "models" else random.choice([1, 5, 20, random.randint(1, 300)])
@@ -120,5 +113,5 @@ def test_a_first_run_killed_at_any_moment_is_finished_by_the_next(built, tmp_pat
     assert code in (-signal.SIGKILL, 0)
     assert published_hash(home) in (None, built.content_hash())
     assert unaccounted(home.folder) == []
-    home.succeed("run")
+    home.succeed("run", preamble=UNTESTED)
     assert published_hash(home) == built.content_hash()

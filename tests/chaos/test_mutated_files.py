@@ -23,7 +23,7 @@ from pipelines.contracts import SYSTEM_COLUMNS, feeds
 from .deliveries import FEED, add_source, deliver, simulated_transactions
 from .formats import FORMATS, Format, Table
 from .mutations import MUTATIONS, Mutation
-from .scale import SCALE, SEED
+from .scale import SCALE, SEED, sweep
 
 MUTANTS, PER_LOAD = 100 * SCALE, 25
 ROWS, INTACT_ROWS = 40, 120
@@ -137,10 +137,11 @@ def test_every_mutation_damages_what_it_is_given(intact):
                 assert tries != {form.packed(form.render(table))}, (form.name, mutation.name)
 
 
-@pytest.mark.parametrize("first", range(0, MUTANTS, PER_LOAD))
-def test_mutated_files_end_as_loaded_quarantined_or_refused(intact, tmp_path, first):
+@pytest.mark.parametrize("number", sweep(MUTANTS // PER_LOAD))
+def test_mutated_files_end_as_loaded_quarantined_or_refused(intact, tmp_path, number):
     home = copied(intact.home, tmp_path / "home")
-    mutants = [mutant(number, intact.table) for number in range(first, min(first + PER_LOAD, MUTANTS))]
+    first = number * PER_LOAD
+    mutants = [mutant(number, intact.table) for number in range(first, first + PER_LOAD)]
     paths = {one.number: deliver(home, one.form, one.part, one.content) for one in mutants}
     before = everything_of(intact.home, "intact")
     with within(SECONDS):

@@ -6,13 +6,14 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import duckdb
 import pytest
 
 from pipelines.errors import EXIT_CODE_MEANINGS
 
-from .homes import Home
+from .homes import UNTESTED, WITHOUT_DBT, Home
 
 COMMANDS = (
     *(
@@ -220,22 +221,42 @@ def test_an_overdue_required_file_ends_with_3_and_names_what_is_expected_where(c
     assert copy.published_state() == before
 
 
+# Ends the process without a word, as a kill does, when one feed is about to be written.
+_DIE = """
+import os
+from pipelines.orchestration.progress import listen
+listen(lambda step, message: os._exit(9) if (step, message) == ("branch__transactions", "writing") else None)
+"""
+_LOADS = "select feed, delivery_date::varchar, batch_id, run_id, rows_loaded from ledger.loads"
+
+
+@dataclass(frozen=True)
+class Backfilled:
+    """A home in which days were loaded again twice: one feed's alone, then all feeds', stopped and gone on with.
+
+    `loads` are the ledger's lines between the two, `printed` is what the command said that went on.
+    """
+
+    home: Home
+    loads: list[tuple]
+    printed: str
+
+
 @pytest.fixture(scope="module")
-def backfilled(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Three days of transactions loaded again; the source of one of them is gone since."""
+def backfilled(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Backfilled:
+    """Three days were loaded again; the source of one of them is gone since."""
     home = built.copied_to(tmp_path_factory.mktemp("backfilled") / "home")
     home.inbox_file("branch/transactions_20240111.csv").unlink()
     days = ("--from", "2024-01-10", "--to", "2024-01-12")
-    home.succeed("backfill", *days, "--feed", "branch__transactions")
-    return home
+    home.succeed("backfill", *days, "--feed", "branch__transactions", preamble=WITHOUT_DBT)
+    loads = home.ask(_LOADS)
+    assert home.crmdw("backfill", *days, preamble=_DIE).returncode == 9
+    return Backfilled(home, loads, home.succeed("backfill", *days, preamble=UNTESTED))
 
 
 def test_a_backfill_loads_its_range_of_its_feed_again_and_nothing_else(built, backfilled):
-    rows = backfilled.ask("select feed, delivery_date::varchar, batch_id, run_id, rows_loaded from ledger.loads")
-    old = {
-        tuple(row[:3]): row[3:]
-        for row in built.ask("select feed, delivery_date::varchar, batch_id, run_id, rows_loaded from ledger.loads")
-    }
+    rows = backfilled.loads
+    old = {tuple(row[:3]): row[3:] for row in built.ask(_LOADS)}
     assert {tuple(row[:3]) for row in rows} == set(old), "the batches are the same"
     again = sorted(row[:2] for row in rows if row[3] != old[tuple(row[:3])][0])
     assert again == [("branch__transactions", f"2024-01-{day}") for day in (10, 11, 12)]
@@ -243,31 +264,19 @@ def test_a_backfill_loads_its_range_of_its_feed_again_and_nothing_else(built, ba
 
 
 def test_a_backfill_gives_the_same_content(built, backfilled):
-    assert backfilled.ask("select count(*) from ledger.publications") == [(2,)]
-    assert backfilled.content_hash() == built.content_hash()
+    assert backfilled.home.ask("select count(*) from ledger.publications") == [(3,)]
+    assert backfilled.home.content_hash() == built.content_hash()
 
 
-# Ends the process without a word, as a kill does, when one feed is about to be written.
-_DIE = """
-import os
-from pipelines.orchestration.progress import listen
-listen(lambda step, message: os._exit(9) if (step, message) == ("branch__transactions", "writing") else None)
-"""
-
-
-def test_an_interrupted_backfill_goes_on_with_the_feeds_not_yet_done(built, copy):
-    days = ("--from", "2024-01-10", "--to", "2024-01-12")
-    assert copy.crmdw("backfill", *days, preamble=_DIE).returncode == 9
-    printed = copy.succeed("backfill", *days)
-    done = re.search(r"Going on after an interruption; done already: ([a-z_, ]+)", printed)
+def test_an_interrupted_backfill_goes_on_with_the_feeds_not_yet_done(backfilled):
+    done = re.search(r"Going on after an interruption; done already: ([a-z_, ]+)", backfilled.printed)
     assert done and "branch__customers" in done[1] and "branch__transactions" not in done[1]
     times = (
         "select distinct count(*) from ledger.loads where feed = ? and delivery_date = '2024-01-11' group by batch_id"
     )
-    for feed in ("branch__customers", "branch__transactions"):
-        assert copy.ask(times, [feed]) == [(2,)], "each batch was loaded once more"
-    assert copy.content_hash() == built.content_hash()
-    assert not (copy.folder / "backfill.json").exists()
+    for feed, loads in (("branch__customers", 2), ("branch__transactions", 3)):
+        assert backfilled.home.ask(times, [feed]) == [(loads,)], "each batch was loaded once more"
+    assert not (backfilled.home.folder / "backfill.json").exists()
 
 
 def test_status_shows_what_is_loaded_what_waits_and_what_is_missing(copy):

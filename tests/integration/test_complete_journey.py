@@ -59,6 +59,7 @@ def lines(home: Path) -> dict[str, str]:
         return {line.name: line.published for line in reconcile.reconcile(published)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("figure", "expected"),
     [
@@ -78,6 +79,7 @@ def test_the_published_file_holds_the_known_figure(lines: dict[str, str], figure
     assert lines[figure] == expected
 
 
+@pytest.mark.long
 def test_every_row_of_every_file_is_in_exactly_one_bucket(home: Path):
     with duckdb.connect(str(home / "published" / "crm.duckdb"), read_only=True) as published:
         rows = published.execute(
@@ -95,6 +97,7 @@ def test_every_row_of_every_file_is_in_exactly_one_bucket(home: Path):
     ]
 
 
+@pytest.mark.long
 def test_no_line_contact_or_redemption_points_at_an_unknown_customer(home: Path):
     with duckdb.connect(str(home / "published" / "crm.duckdb"), read_only=True) as published:
         for table in ("fct_transaction", "fct_contact", "fct_response"):
@@ -102,6 +105,7 @@ def test_no_line_contact_or_redemption_points_at_an_unknown_customer(home: Path)
             assert published.execute(query).fetchone() == (0,)
 
 
+@pytest.mark.long
 def test_expected_values_stay_within_what_a_household_can_buy(home: Path):
     with duckdb.connect(str(home / "published" / "crm.duckdb"), read_only=True) as published:
         row = published.execute(
@@ -115,12 +119,14 @@ def test_expected_values_stay_within_what_a_household_can_buy(home: Path):
     assert 0.7 < share_of_last_year < 1.2
 
 
+@pytest.mark.long
 def test_the_reconciliation_ends_well_on_what_was_published(home: Path):
     done = call(home, sys.executable, str(EXAMPLE / "reconcile.py"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(re.findall(r"=\s*$", done.stdout, re.MULTILINE)) == 17
 
 
+@pytest.mark.long
 def test_the_reconciliation_names_the_line_that_differs(home: Path, tmp_path: Path):
     published = tmp_path / "published" / "crm.duckdb"
     published.parent.mkdir()

@@ -36,10 +36,11 @@ COLUMNS = {"customer_key": "번호", "customer_name": "이름", "birth_date": "�
 HEADER = ["번호", "이름", "생일", "비고"]
 NAMES = ["김은경", "권 미숙", "O'Brien", "뷁", "a;b", "50%", ""]
 
+FEW = settings().max_examples // 12
+"""Of examples, each of which loads several times with the real gate."""
+
 few_examples = settings(
-    max_examples=12,
-    deadline=None,
-    derandomize=True,
+    max_examples=FEW,
     # Shrinking a failure would take minutes, because each example loads with the real gate.
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -269,7 +270,7 @@ def json_files(draw: st.DrawFn) -> File:
     return File(b"\n".join(lines), Expected(places).judged())
 
 
-@settings(few_examples, max_examples=6)
+@few_examples
 @given(files=st.lists(json_files(), min_size=2, max_size=4))
 def test_every_record_of_a_json_lines_delivery_is_in_exactly_one_place(
     new_home: Callable[[], Home], files: list[File]
@@ -311,7 +312,7 @@ def parquet_files(draw: st.DrawFn) -> File:
     return File(content, Expected(places).judged())
 
 
-@settings(few_examples, max_examples=6)
+@few_examples
 @given(files=st.lists(parquet_files(), min_size=2, max_size=4))
 def test_every_record_of_a_parquet_delivery_is_in_exactly_one_place(
     new_home: Callable[[], Home], files: list[File]
@@ -327,7 +328,7 @@ def test_every_record_of_a_parquet_delivery_is_in_exactly_one_place(
 snapshots = st.dictionaries(st.sampled_from("ABCDE"), st.sampled_from(["서울", "부산"]))
 
 
-@settings(few_examples, max_examples=8)
+@few_examples
 @given(
     contents=st.lists(snapshots, min_size=2, max_size=5).flatmap(
         lambda contents: st.tuples(st.just(contents), st.permutations(range(len(contents))))
@@ -467,7 +468,7 @@ def everything(home: Home) -> list[list[tuple]]:
     return [home.rows(f"select * from ({query}) order by all") for query in queries]
 
 
-@settings(few_examples, max_examples=3)
+@few_examples
 @given(
     contents=st.lists(csv_files(), min_size=3, max_size=4),
     operations=st.lists(st.tuples(st.sampled_from(REPAIRS), st.integers(0, 40)), min_size=6, max_size=12),

@@ -1,6 +1,9 @@
-"""`crmdw prune` on a whole home: facts leave with their raw rows, nobody changes, and a rebuild agrees."""
+"""`crmdw prune` on a whole home: facts leave with their raw rows, and nobody changes.
 
-from .homes import Home
+That a rebuild agrees is tried on the ledger and raw alone (`unit/privacy/test_pruning.py`).
+"""
+
+from .homes import UNTESTED, Home
 
 TODAY = ("--today", "2024-02-01")
 KEEP = """
@@ -19,9 +22,7 @@ NOBODY_CHANGES = (
 )
 
 
-def test_old_facts_go_with_their_raw_rows_and_neither_a_rebuild_nor_their_files_bring_them_back(
-    copy: Home,
-) -> None:
+def test_old_facts_go_with_their_raw_rows_and_their_files_do_not_bring_them_back(copy: Home) -> None:
     people = [copy.ask_published(query) for query in NOBODY_CHANGES]
     raw = copy.ask(IN_RAW)
     left = [(day, rows) for day, rows in raw if day >= "2024-01-12"]
@@ -38,7 +39,7 @@ def test_old_facts_go_with_their_raw_rows_and_neither_a_rebuild_nor_their_files_
     assert copy.ask(IN_RAW) == left
 
     (copy.inbox_file("branch/transactions_20240103.csv")).touch()
-    copy.succeed("run", *TODAY)
+    copy.succeed("run", *TODAY, preamble=UNTESTED)
     assert copy.ask(IN_RAW) == left
     facts = sum(rows for _, rows in left)
     assert copy.ask_published("select count(*) from core.fct_transaction") == [(facts,)]
@@ -49,9 +50,6 @@ def test_old_facts_go_with_their_raw_rows_and_neither_a_rebuild_nor_their_files_
     assert copy.ask_published(trust) == [(facts + gone, gone, "2024-01-12", True)]
     assert [copy.ask_published(query) for query in NOBODY_CHANGES] == people
 
-    published = copy.content_hash()
     done = copy.crmdw("backfill", "--from", "2024-01-11", "--to", "2024-01-31", *TODAY)
     assert done.returncode == 2
     assert "give 2024-01-12 or a later day, or another feed" in done.stderr
-    copy.succeed("rebuild", "--yes")
-    assert copy.content_hash() == published

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.identity.scoring import PairScores, pair_scores
@@ -52,7 +52,6 @@ def test_a_record_that_is_twice_or_without_truth_is_refused(
         scores(clusters, truth)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=12))
 def test_counting_groups_is_counting_pairs(records: list[tuple[int, int]]) -> None:
     clusters = [(str(place), cluster) for place, (cluster, _) in enumerate(records)]

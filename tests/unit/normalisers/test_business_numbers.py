@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 Value = Callable[..., object]
@@ -39,7 +39,6 @@ def test_what_is_no_number_is_none(value: Value, text: str | None) -> None:
     assert value("plain_business_number(text)", text) is None
 
 
-@settings(deadline=None)
 @given(st.integers(101, 999), st.integers(1, 99), st.integers(1, 9999))
 def test_one_check_digit_of_ten_is_right(
     connection: duckdb.DuckDBPyConnection, office: int, kind: int, serial: int

@@ -5,7 +5,7 @@ from datetime import date
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 Value = Callable[..., object]
@@ -25,7 +25,6 @@ SHAPES = [
 SHORT_SHAPES = ["{0:%y%m%d}", "{0:%y.%m.%d}", "{0:%y-%m-%d}", "'{0:%y}. {0.month}. {0.day}."]
 
 
-@settings(deadline=None)
 @given(st.dates(date(1900, 1, 2), date(2026, 1, 31)))
 def test_every_shape_is_the_same_day(connection: duckdb.DuckDBPyConnection, day: date) -> None:
     texts = [shape.format(day) for shape in SHAPES]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 Value = Callable[..., object]
@@ -29,7 +29,6 @@ def test_full_width_letters_odd_blanks_and_decomposed_hangul_become_plain(
     assert value("plain_letters(text)", text) == expected
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20))
 def test_plain_letters_stay_as_they_are(connection: duckdb.DuckDBPyConnection, text: str) -> None:
     row = connection.execute("select p, plain_letters(p) from (select plain_letters(?) as p)", [text]).fetchone()

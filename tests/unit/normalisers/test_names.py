@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 Value = Callable[..., object]
@@ -126,7 +126,6 @@ def test_a_sole_proprietor_is_the_person_that_the_shops_name_ends_with(
     assert value("owner_name(spaced_name(text))", text) == owner
 
 
-@settings(deadline=None)
 @given(st.text("김이은경남궁황보님씨주식회사()㈜ .,'-abÉ１", max_size=12))
 def test_a_normalised_name_without_honorific_has_no_spaces_and_no_signs(
     connection: duckdb.DuckDBPyConnection, text: str

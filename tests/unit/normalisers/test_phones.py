@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import jinja2
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.normalisers import create_normalising_macros
@@ -41,7 +41,6 @@ def test_a_number_is_as_one_dials_it_within_the_country(value: Value, text: str 
     assert value("plain_phone(text)", text) == expected
 
 
-@settings(deadline=None)
 @given(st.lists(st.text("0123456789０１２8 -.()+", max_size=18), min_size=1, max_size=50))
 def test_dbt_and_identity_see_the_same_number(connection: duckdb.DuckDBPyConnection, phones: list[str]) -> None:
     module = jinja2.Environment(extensions=["jinja2.ext.do"]).from_string(DBT_MACRO.read_text())

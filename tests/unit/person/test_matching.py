@@ -46,14 +46,13 @@ def spelt(values: dict[str, list[str]], text: str) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("values", [FEW, MANY], ids=["few", "many"])
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=4 * settings().max_examples)
 @given(texts)
 def test_a_text_holds_what_its_exact_spellings_find(values, text):
     assert Matching(values).values(text) == spelt(values, text)
 
 
 @pytest.mark.parametrize("values", [FEW, MANY], ids=["few", "many"])
-@settings(deadline=None, max_examples=50)
 @given(st.lists(texts, min_size=1, max_size=20))
 def test_no_row_and_no_line_that_holds_a_value_is_passed_over(values, texts):
     matching = Matching(values)

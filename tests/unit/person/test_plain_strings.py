@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.person.plain_strings import PlainStrings
@@ -16,7 +16,7 @@ ODD = (
 texts = st.lists(st.text(st.sampled_from(ODD + "ab1홍"), max_size=12), max_size=8)
 
 
-@settings(deadline=None)
+@example(["A\0\u0301"])
 @given(texts)
 def test_texts_are_squeezed_together_as_each_is_by_itself(texts):
     content = "".join(text + END for text in texts).encode()
@@ -24,7 +24,15 @@ def test_texts_are_squeezed_together_as_each_is_by_itself(texts):
     assert squeezed_content(content).decode() == alone
 
 
-@settings(deadline=None)
+@pytest.mark.parametrize("nothing", ["\0", END])
+def test_what_counts_for_nothing_keeps_no_letter_from_its_accent(nothing):
+    """A name that was stored with a zero byte in it is found all the same."""
+    assert squeezed(f"A{nothing}\u0301") == squeezed("A\u0301") == squeezed("\u00c1") == "\u00e1"
+    column = pa.array([f"A{nothing}\u0301nna{END}"])
+    assert PlainStrings([squeezed("\u00c1nna").encode()]).rows(column).tolist() == [0]
+
+
+@example(["A\0\u0301"], ["\u00e1"])
 @given(texts, st.lists(st.text("a1홍ß", min_size=1, max_size=3), max_size=4))
 @pytest.mark.parametrize("type_of_texts", [pa.string(), pa.large_string()])
 def test_the_texts_are_found_in_which_a_string_is(type_of_texts, texts, strings):

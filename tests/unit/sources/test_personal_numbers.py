@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.sources.personal_numbers import create_masking_macros
@@ -194,7 +194,6 @@ NUMBERS = st.sampled_from(["850101-1234567", "8501011234567", "4111 1111 1111 11
 TEXTS = st.lists(NUMBERS | st.text("0123456789 -*+,가", max_size=12), max_size=6).map("".join)
 
 
-@settings(deadline=None, max_examples=40)
 @given(text=TEXTS)
 @example("****-****-****-4111 1111 1111 1111")
 @example("4111111111111111 5500000000000004 4111111111111111")
@@ -204,7 +203,6 @@ def test_what_is_masked_stays_as_it_is(connection: duckdb.DuckDBPyConnection, te
     assert masked(connection, "mask_hyphenated", once) == once
 
 
-@settings(deadline=None, max_examples=40)
 @given(before=st.text("가a ,(", max_size=4), number=NUMBERS, after=st.text("가a ,)", max_size=4))
 def test_no_number_survives_between_other_text(
     connection: duckdb.DuckDBPyConnection, before: str, number: str, after: str

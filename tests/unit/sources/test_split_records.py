@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.sources.split_records import field_names, read_records
@@ -32,7 +32,6 @@ def records(path: Path, header_lines: int = 1) -> list[tuple]:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-@settings(max_examples=60, deadline=None)
 @given(lines=LINES, ends_with_line_end=st.booleans())
 def test_every_line_after_the_header_comes_once_with_its_number(
     tmp_path_factory: pytest.TempPathFactory, end: str, lines: list[str], ends_with_line_end: bool

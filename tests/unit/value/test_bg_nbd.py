@@ -158,7 +158,7 @@ def customers(draw: st.DrawFn) -> tuple[BgNbdParameters, int, float, float]:
     return parameters, x, draw(st.floats(0.01, 1)) * T if x else 0.0, T
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(customers())
 def test_the_probability_alive_is_a_probability_and_one_without_repeats(customer):
     parameters, x, t_x, T = customer
@@ -168,7 +168,7 @@ def test_the_probability_alive_is_a_probability_and_one_without_repeats(customer
         assert alive == 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(customers())
 def test_expected_purchases_are_not_negative_and_grow_with_time_but_no_faster_than_without_leaving(customer):
     parameters, x, t_x, T = customer
@@ -180,7 +180,7 @@ def test_expected_purchases_are_not_negative_and_grow_with_time_but_no_faster_th
     assert (expected <= never_leaving * (1 + 1e-9)).all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(positive, positive, positive, positive)
 def test_a_new_customer_buys_more_in_more_time(r: float, alpha: float, a: float, b: float):
     expected = bg_nbd.expected_purchases(BgNbdParameters(r, alpha, a, b), np.array([0.0, 1, 13, 52]))

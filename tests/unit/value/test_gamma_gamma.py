@@ -65,7 +65,7 @@ def test_made_customers_give_their_mean_back():
     assert gamma_gamma.population_mean(fitted) == pytest.approx(6 * 27_000 / 3, rel=0.02)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.floats(0.1, 50), st.floats(1.1, 50), st.floats(0.1, 1e6), st.integers(1, 1000), st.floats(0.01, 1e7))
 def test_expected_spend_lies_between_the_customers_own_and_the_populations(p, q, v, x, mean_spend):
     parameters = GammaGammaParameters(p, q, v)
