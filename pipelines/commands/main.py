@@ -29,7 +29,7 @@ class _Listed(NamedTuple):
 
 _EVERY_DAY, _LOOK, _REPAIR, _PRIVACY = "Every day", "Look", "Repair", "Privacy"
 
-_COMMANDS = {
+COMMANDS = {
     "init": _Listed(_EVERY_DAY, "Make a home folder, with an annotated sources file to fill in."),
     "simulate": _Listed(_EVERY_DAY, "Simulate a company: its files, and the truth about them."),
     "run": _Listed(_EVERY_DAY, "Load what has arrived, gate it, build the marts, audit and publish."),
@@ -56,14 +56,17 @@ class _Commands(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        for name, listed in _COMMANDS.items():
+        for name, listed in COMMANDS.items():
             self.add_command(TyperCommand(name, help=listed.help, rich_help_panel=listed.panel))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
-        if name in _COMMANDS:
-            command = typer.main.get_command(import_module(f"pipelines.commands.{name}").app)
-        return name, command, rest
+        return name, command_called(name) if name in COMMANDS else command, rest
+
+
+def command_called(name: str) -> Any:
+    """The command of COMMANDS, or the group of commands, that is called `name`. Imports its module."""
+    return typer.main.get_command(import_module(f"pipelines.commands.{name}").app)
 
 
 app = typer.Typer(
