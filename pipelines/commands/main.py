@@ -27,26 +27,26 @@ class _Listed(NamedTuple):
     help: str
 
 
-_EVERY_DAY, _LOOK, _REPAIR, _PRIVACY = "Every day", "Look", "Repair", "Privacy"
+_SET_UP, _EVERY_DAY, _REPAIR, _PERSONS = "Set up", "Every day", "Repair", "Customers as persons"
 
 COMMANDS = {
-    "init": _Listed(_EVERY_DAY, "Make a home folder, with an annotated sources file to fill in."),
-    "simulate": _Listed(_EVERY_DAY, "Simulate a company: its files, and the truth about them."),
-    "run": _Listed(_EVERY_DAY, "Load what has arrived, gate it, build the marts, audit and publish."),
+    "init": _Listed(_SET_UP, "Make a home folder, with an annotated sources file to fill in."),
+    "simulate": _Listed(_SET_UP, "Simulate a company: its files, and the truth about them."),
+    "doctor": _Listed(_SET_UP, "Check the home: versions, sources file, lock, disk, stray logs."),
+    "run": _Listed(_EVERY_DAY, "Load what has arrived, gate it, build, audit and publish."),
     "publish": _Listed(_EVERY_DAY, "Build the marts from what is loaded, audit and publish."),
+    "status": _Listed(_EVERY_DAY, "Show what is loaded, and what waits, is refused or is overdue."),
+    "quality": _Listed(_EVERY_DAY, "How far the loaded data can be trusted."),
     "ui": _Listed(_EVERY_DAY, "Start Dagster's web pages, with the schedule and the sensor."),
-    "status": _Listed(_LOOK, "Show what is loaded, and what waits, is refused or is overdue."),
-    "quality": _Listed(_LOOK, "How far the loaded data can be trusted."),
-    "doctor": _Listed(_LOOK, "Check the home: versions, sources file, lock, disk, stray logs."),
     "quarantine": _Listed(_REPAIR, "Rows that a gate held back: show, fix, discard or replay them."),
-    "backfill": _Listed(_REPAIR, "Load a range of delivery dates again."),
     "retract": _Listed(_REPAIR, "Withdraw a delivery on purpose."),
+    "backfill": _Listed(_REPAIR, "Load a range of delivery dates again."),
     "rebuild": _Listed(_REPAIR, "Make the warehouse anew from archive and decisions."),
-    "identity": _Listed(_REPAIR, "Which source records are one customer, and why."),
-    "consent": _Listed(_PRIVACY, "What customers allow, and by which law."),
-    "person": _Listed(_PRIVACY, "All that is held of one person, and who has looked at it."),
-    "erase": _Listed(_PRIVACY, "Erase persons from everything that is kept, and prove it."),
-    "prune": _Listed(_PRIVACY, "Remove what is kept longer than need be."),
+    "identity": _Listed(_PERSONS, "Which source records are one customer, and why."),
+    "consent": _Listed(_PERSONS, "What customers allow, and by which law."),
+    "person": _Listed(_PERSONS, "All that is held of one person, and who has looked at it."),
+    "erase": _Listed(_PERSONS, "Erase persons from everything that is kept, and prove it."),
+    "prune": _Listed(_PERSONS, "Remove what is kept longer than it needs to be."),
 }
 """The name of a command is also that of its module in this package, whose `app` it is."""
 

@@ -14,6 +14,11 @@ from pipelines.settings import Settings
 app = typer.Typer(help="How far the loaded data can be trusted.", no_args_is_help=True)
 
 
+@app.callback()
+def _group() -> None:
+    """Keeps `report` a command of its own while it is the only one."""
+
+
 @app.command(epilog="Example: [cyan]crmdw quality report --open[/cyan]")
 def report(
     out: Annotated[Path | None, typer.Option(help="Where to write; default: reports/quality.html in the home.")] = None,

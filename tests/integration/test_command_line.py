@@ -44,7 +44,7 @@ def test_every_command_has_help_with_an_example(copy):
         "import sys\nfrom typer.testing import CliRunner\nfrom pipelines.commands.main import app\n"
         "for name in sys.argv[1:]: print('@@' + name, CliRunner().invoke(app, [*name.split(), '--help']).output)\n"
     )
-    listed = set(re.findall(r"^│ ([a-z]+) ", overview.split("Commands", 1)[1], re.MULTILINE))
+    listed = set(re.findall(r"^│ ([a-z]+) ", overview.split("Set up", 1)[1], re.MULTILINE))
     assert listed == {name.split()[0] for name in COMMANDS}
     helps = copy.python(program, *COMMANDS).stdout.split("@@")[1:]
     assert len(helps) == len(COMMANDS)
