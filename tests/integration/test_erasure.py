@@ -8,6 +8,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from pipelines.privacy.erasure_terms import erasure_terms
+
 from .homes import Home
 
 
@@ -62,6 +64,28 @@ def test_facts_of_erased_customers_are_published_for_the_erased_member(built, er
     assert built.ask_published(f"{theirs} = '-3'") == [(0, None)]
     known = "select count(*) from core.bridge_customer_source where list_contains(?, source_key)"
     assert erased[0].ask_published(known, [names]) == [(0,)]
+
+
+def columns_with_a_customer(home: Home) -> dict[str, set[str]]:
+    """Published table -> the columns that hold the id of a customer, or of a row of one."""
+    customers = "select unnest([customer_id, customer_row_id]) from core.dim_customer where left(customer_id, 1) <> '-'"
+    found: dict[str, set[str]] = {}
+    for schema, table, column in home.ask_published(
+        "select schema_name, table_name, column_name from duckdb_columns() where data_type = 'VARCHAR' and not internal"
+    ):
+        if home.ask_published(f"select 1 from {schema}.{table} where {column} in ({customers}) limit 1"):
+            found.setdefault(table, set()).add(column)
+    return found
+
+
+def test_every_column_with_a_customer_is_named_by_the_table_s_model(built):
+    found = columns_with_a_customer(built)
+    # A record has an id of its own, and its customer is named after the record that founded it.
+    assert found["bridge_customer_source"] == {"customer_source_id", "customer_id"}
+    found["bridge_customer_source"].remove("customer_source_id")
+    named = {table: set(terms.customer_columns) for table, terms in erasure_terms().items()}
+    assert {table: columns - named[table] for table, columns in found.items() if columns - named[table]} == {}
+    assert len(found) >= 14
 
 
 def test_nobody_asks_any_longer_what_erased_customers_had_allowed(built, erased):
