@@ -29,7 +29,10 @@ CUSTOMERS, START, END = 60, "2024-01-01", "2024-01-31"
 MOVER = "00001049"
 """The customer who moves house on 20 January, and buys before and after."""
 
-UNTESTED = "import pipelines.publishing.dbt_project\npipelines.publishing.dbt_project.BUILD += ['--exclude-resource-type', 'test']\n"
+UNTESTED = """
+import pipelines.publishing.dbt_project
+pipelines.publishing.dbt_project.BUILD += ["--exclude-resource-type", "test"]
+"""
 """A preamble for a run whose content is then compared with content that dbt's tests have passed: half as dear."""
 
 WITHOUT_DBT = """
