@@ -88,7 +88,7 @@ def _pages(
 
 
 @contextmanager
-def _code_server(instance: DagsterInstance, code: ModuleTarget) -> Iterator[Path]:
+def _code_server(instance: DagsterInstance, code: WorkspaceLoadTarget) -> Iterator[Path]:
     """A code server that the pages and the daemon share, by the workspace file that says where it listens."""
     with (
         ProxyServerManager(instance, code, code_server_log_level=_LOG_LEVEL) as servers,
