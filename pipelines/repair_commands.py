@@ -287,9 +287,8 @@ def rebuild(is_agreed: Annotated[bool, typer.Option("--yes", help="Do not ask.")
 
 
 def _home(feed: str | None) -> Settings:
-    from pipelines.connections import connected  # noqa: PLC0415
     from pipelines.contracts import feeds  # noqa: PLC0415
-    from pipelines.ledger import check_tables  # noqa: PLC0415
+    from pipelines.ledger import reading_current_tables  # noqa: PLC0415
     from pipelines.manifest import require_warehouse  # noqa: PLC0415
 
     settings = Settings.from_environment()
@@ -297,9 +296,8 @@ def _home(feed: str | None) -> Settings:
         raise UsageError(f"{feed}: there is no such feed", f"give one of {', '.join(feeds())}")
     require_warehouse(settings)
     require_loaded(settings)
-    with connected(settings, settings.warehouse, read_only=True) as warehouse:
-        check_tables(warehouse)
-    return settings
+    with reading_current_tables(settings):
+        return settings
 
 
 @contextmanager

@@ -6,8 +6,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipelines.completeness import Completeness, assess
-from pipelines.connections import connected
-from pipelines.ledger import Known, check_tables, conservation, is_created, known, published_state_hash, state_hash
+from pipelines.ledger import (
+    Known,
+    conservation,
+    is_created,
+    known,
+    published_state_hash,
+    reading_current_tables,
+    state_hash,
+)
 from pipelines.lock import looking
 from pipelines.manifest import require_warehouse
 from pipelines.settings import Settings
@@ -68,10 +75,9 @@ def look(settings: Settings, now: datetime) -> State:
     require_warehouse(settings)
     if not settings.warehouse.exists():
         return replace(nothing, arrivals=find_arrivals(Known(), sources_file, today=today))
-    with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
+    with looking(settings), reading_current_tables(settings) as warehouse:
         if not is_created(warehouse):
             return replace(nothing, arrivals=find_arrivals(Known(), sources_file, today=today))
-        check_tables(warehouse)
         ledger = known(warehouse)
         completeness = assess(sources_file, ledger.loads, now)
         company = (sources_file.company.time_zone, sources_file.company.currency)
