@@ -15,12 +15,11 @@ from pipelines.archive.manifest import require_warehouse
 from pipelines.commands.progress_display import ProgressDisplay, counted
 from pipelines.commands.summary import show_summary
 from pipelines.commands.terminal import console, errors
-from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.errors import UsageError
 from pipelines.home.lock import writing
 from pipelines.ledger.decisions import Author
-from pipelines.ledger.tables import check_tables
+from pipelines.ledger.tables import reading_current_tables
 from pipelines.loading.look import instant_of
 from pipelines.orchestration.preparation import prepare
 from pipelines.privacy.interrupted import finish_interrupted
@@ -94,9 +93,8 @@ def loaded_home(feed: str | None) -> Settings:
         raise UsageError(f"{feed}: there is no such feed", f"give one of {', '.join(feeds())}")
     require_warehouse(settings)
     require_loaded(settings)
-    with connected(settings, settings.warehouse, read_only=True) as warehouse:
-        check_tables(warehouse)
-    return settings
+    with reading_current_tables(settings):
+        return settings
 
 
 @contextmanager

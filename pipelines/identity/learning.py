@@ -31,7 +31,7 @@ def train_model(settings: Settings, now: datetime) -> tuple[str, int]:
         model = train(work, "records", "phones")
     with connected(settings, settings.warehouse) as warehouse:
         warehouse.execute(
-            "insert into state.identity_models "
+            "insert into state.identity_models (model_number, version, settings, trained_at, trained_records) "
             "select coalesce(max(model_number), 0) + 1, ?, ?, ?, ? from state.identity_models",
             [model.version, model.settings, now, records],
         )

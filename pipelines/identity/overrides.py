@@ -22,8 +22,9 @@ def override(
     if one.record_id == other.record_id:
         raise UsageError(f"{one.name} is one record, and an override is about two", "give two records")
     warehouse.execute(
-        "insert into state.identity_overrides "
-        "select coalesce(max(override_number), 0) + 1, ?, ?, ?, ?, ?, ?, ? from state.identity_overrides",
+        "insert into state.identity_overrides by name select "
+        "coalesce(max(override_number), 0) + 1 as override_number, ? as kind, ? as record_a, ? as record_b, "
+        "? as decided_by, ? as decided_at, ? as reason, ? as undone_event_number from state.identity_overrides",
         [
             kind,
             min(one.record_id, other.record_id),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 
 import duckdb
@@ -70,7 +70,9 @@ def erasures(warehouse: duckdb.DuckDBPyConnection) -> list[Erasure]:
     """All erasures in their order; none in a home from before there were any."""
     if not is_there(warehouse):
         return []
-    return [Erasure(*row) for row in warehouse.execute("from state.erasures order by erasure_number").fetchall()]
+    columns = ", ".join(column.name for column in fields(Erasure))
+    rows = warehouse.execute(f"select {columns} from state.erasures order by erasure_number").fetchall()
+    return [Erasure(*row) for row in rows]
 
 
 def erased_batches(warehouse: duckdb.DuckDBPyConnection) -> frozenset[str]:

@@ -245,8 +245,8 @@ def write_assignments(
     """Append what assign_customers found to the ledger, within the caller's transaction."""
     warehouse.execute(
         f"""
-        insert into state.identity_assignments
-        select assigned.record_id, assigned.customer_id, assigned.rule, ?
+        insert into state.identity_assignments by name
+        select assigned.record_id, assigned.customer_id, assigned.rule, ? as resolution_number
         from work.assigned as assigned
         anti join ({assignments_in_force()}) as last using (record_id, customer_id, rule)
         order by assigned.record_id
@@ -255,12 +255,12 @@ def write_assignments(
     )
     warehouse.execute(
         """
-        insert into state.identity_events
+        insert into state.identity_events by name
         select
             (select coalesce(max(event_number), 0) from state.identity_events)
-            + row_number() over (order by kind, customer_id, other_customer_id),
+            + row_number() over (order by kind, customer_id, other_customer_id) as event_number,
             kind, customer_id, other_customer_id, record_a, record_b, rule, weight,
-            $version, $number, $now, $run,
+            $version as model_version, $number as resolution_number, $now as recorded_at, $run as run_id,
         from work.events
         """,
         {"version": model_version, "number": number, "now": now, "run": run_id},

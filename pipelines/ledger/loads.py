@@ -85,7 +85,11 @@ def current_loads(warehouse: duckdb.DuckDBPyConnection, feed: str | None = None)
 
 def known(warehouse: duckdb.DuckDBPyConnection, feed: str | None = None) -> Known:
     """What the ledger knows of one feed or of all."""
-    rows = warehouse.execute("from ledger.files where $feed is null or feed = $feed", {"feed": feed}).fetchall()
+    rows = warehouse.execute(
+        "select feed, source_system, path, size, modified_nanoseconds, batch_id "
+        "from ledger.files where $feed is null or feed = $feed",
+        {"feed": feed},
+    ).fetchall()
     retracted = warehouse.execute(
         f"select batch_id from ({in_force()}) where row_number is null and kind = 'retract'"
     ).fetchall()

@@ -3,14 +3,18 @@
 Nothing here moves rows; that is `pipelines/loading/raw.py`, which writes raw rows and ledger lines in one transaction.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 
 import duckdb
 
-from pipelines.connections import has_table, identifier
-from pipelines.contracts import feeds
+from pipelines.connections import connected, has_table, identifier
+from pipelines.contracts import Feed, feeds
 from pipelines.errors import WarehouseError
 from pipelines.ledger import accesses, decisions, erasures, identity, prunings
+from pipelines.settings import Settings
 
 _VERSION = 2
 """Goes up when the meaning of the tables changes; that their columns changed is seen without it."""
@@ -113,30 +117,84 @@ create table if not exists ledger.version (
 """
 
 
+@dataclass(frozen=True)
+class _Column:
+    """A column as a table has it: its type, its default as SQL, and whether it may be added to a table with rows."""
+
+    data_type: str
+    default: str | None
+    can_be_added: bool
+
+
 def create_tables(warehouse: duckdb.DuckDBPyConnection) -> None:
     """Create what is missing of the ledger, the quarantine, the decisions and every feed's raw table, all or nothing.
 
-    Raises WarehouseError where a table is there in another shape.
+    A table that lacks columns of today gets them, empty or with their default. Raises WarehouseError where a table is
+    there in a shape that this does not mend.
     """
-    if is_created(warehouse):
-        check_tables(warehouse)
+    missing = missing_columns(warehouse) if is_created(warehouse) else []
     warehouse.execute("begin transaction")
+    for schema, table, column, definition in missing:
+        warehouse.execute(f"alter table {identifier(schema, table)} add column {identifier(column)} {definition}")
     warehouse.execute(_definitions())
     if not _version(warehouse):
         warehouse.execute("insert into ledger.version values (?)", [_VERSION])
     warehouse.execute("commit")
 
 
-def check_tables(warehouse: duckdb.DuckDBPyConnection) -> None:
-    """Raise WarehouseError where a table has not the columns of today: another version of the project made it."""
+def missing_columns(warehouse: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str]]:
+    """(schema, table, column, SQL of its type and default) of what the tables lack of today's columns.
+
+    Raises WarehouseError where another version of the project made a table in a shape that added columns do not mend:
+    where a column went or has another type, or where the rows that are there could not do without a new one.
+    """
     wanted, found = _wanted_columns(_definitions()), _columns(warehouse)
-    changed = [table for table, columns in wanted.items() if found.get(table, columns) != columns]
+    missing, changed = [], []
+    for (schema, table), columns in wanted.items():
+        there = found.get((schema, table), columns)
+        gained = {name: column for name, column in columns.items() if name not in there}
+        is_kept = all(name in columns and columns[name].data_type == one.data_type for name, one in there.items())
+        can_be_added = all(column.can_be_added for column in gained.values())
+        if not (is_kept and can_be_added) or (schema == "raw" and _needs_all_rows_again(feeds()[table], set(gained))):
+            changed.append(f"{schema}.{table}")
+        for name, column in gained.items():
+            default = f" default {column.default}" if column.default else ""
+            missing.append((schema, table, name, f"{column.data_type}{default}"))
     if changed or _version(warehouse) != _VERSION:
         raise WarehouseError(
             "the warehouse was made by another version of the project"
             + (f": other columns in {', '.join(changed)}" if changed else ""),
             "run `crmdw rebuild`, which makes it anew from the archive and the decisions",
         )
+    return missing
+
+
+def _needs_all_rows_again(feed: Feed, gained: set[str]) -> bool:
+    """Whether raw rows from before say too little without the gained columns.
+
+    A snapshot's rows are compared by a hash of all columns, a required column is never empty, and of a key that was
+    there before, each row knows which system numbered it.
+    """
+    of_contract = [column for column in feed.columns if column.name in gained]
+    companions = {column.companion for column in feed.columns if column.companion and column.name not in gained}
+    is_snapshot = feed.brings == "snapshot" and bool(gained)
+    return is_snapshot or any(column.required for column in of_contract) or not companions.isdisjoint(gained)
+
+
+@contextmanager
+def reading_current_tables(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse of a home, to be read: its tables have today's columns, or it was never loaded.
+
+    Where they lack some they get them first. Raises WarehouseError as `missing_columns` does.
+    """
+    with connected(settings, settings.warehouse, read_only=True) as warehouse:
+        if not is_created(warehouse) or not missing_columns(warehouse):
+            yield warehouse
+            return
+    with connected(settings, settings.warehouse) as warehouse:
+        create_tables(warehouse)
+    with connected(settings, settings.warehouse, read_only=True) as warehouse:
+        yield warehouse
 
 
 def _definitions() -> str:
@@ -149,24 +207,37 @@ def _definitions() -> str:
 
 
 @cache
-def _wanted_columns(definitions: str) -> dict[str, list[tuple[str, str]]]:
+def _wanted_columns(definitions: str) -> dict[tuple[str, str], dict[str, _Column]]:
     with duckdb.connect() as empty:
         empty.execute(definitions)
         return _columns(empty)
 
 
-def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, str]]]:
-    """Table -> (name, type) of its columns in order."""
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict[str, _Column]]:
+    """(Schema, table) -> its columns by name. Their order means nothing: all is read and written by name."""
     rows = connection.execute(
         """
-        select schema_name || '.' || table_name, list((column_name, data_type) order by column_index)
-        from duckdb_columns()
-        where not internal and schema_name in ('raw', 'ledger', 'quarantine', 'state')
-        group by all
-        order by all
+        with constrained as (
+            select distinct schema_name, table_name, unnest(constraint_column_names) as column_name
+            from duckdb_constraints()
+        )
+        select
+            columns.schema_name,
+            columns.table_name,
+            columns.column_name,
+            columns.data_type,
+            columns.column_default,
+            constrained.column_name is null as can_be_added,
+        from duckdb_columns() as columns
+        left join constrained using (schema_name, table_name, column_name)
+        where not columns.internal and columns.schema_name in ('raw', 'ledger', 'quarantine', 'state')
+        order by columns.schema_name, columns.table_name, columns.column_index
         """
     ).fetchall()
-    return dict(rows)
+    found: dict[tuple[str, str], dict[str, _Column]] = {}
+    for schema, table, name, *column in rows:
+        found.setdefault((schema, table), {})[name] = _Column(*column)
+    return found
 
 
 def _version(warehouse: duckdb.DuckDBPyConnection) -> int | None:

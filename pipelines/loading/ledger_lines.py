@@ -29,12 +29,16 @@ def write_completeness(
     """Write the company, the complete date, what is missing, and the instant (with a zone) at which it was judged."""
     warehouse.execute("delete from ledger.company")
     warehouse.execute(
-        "insert into ledger.company values (?, ?, ?, ?)",
+        "insert into ledger.company (time_zone, currency, complete_date, judged_at) values (?, ?, ?, ?)",
         [company.time_zone, company.currency, state.complete_date, now.astimezone(UTC).replace(tzinfo=None)],
     )
     warehouse.execute("delete from ledger.shortfalls")
     for fall in state.shortfalls:
-        warehouse.execute("insert into ledger.shortfalls values (?, ?, ?, ?, ?)", [*fall.key, fall.is_required])
+        warehouse.execute(
+            "insert into ledger.shortfalls (feed, source_system, delivery_date, kind, is_required) "
+            "values (?, ?, ?, ?, ?)",
+            [*fall.key, fall.is_required],
+        )
 
 
 def _write_loads(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str) -> None:

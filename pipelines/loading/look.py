@@ -6,11 +6,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipelines.archive.manifest import require_warehouse
-from pipelines.connections import connected
 from pipelines.home.lock import looking
+from pipelines.ledger.basis_hash import basis_hash, published_basis_hash
 from pipelines.ledger.loads import Known, conservation, known
-from pipelines.ledger.state_hash import published_state_hash, state_hash
-from pipelines.ledger.tables import check_tables, is_created
+from pipelines.ledger.tables import is_created, reading_current_tables
 from pipelines.loading.completeness import Completeness, assess
 from pipelines.settings import Settings
 from pipelines.sources.configuration import SourcesFile
@@ -70,15 +69,14 @@ def look(settings: Settings, now: datetime) -> State:
     require_warehouse(settings)
     if not settings.warehouse.exists():
         return replace(nothing, arrivals=find_arrivals(Known(), sources_file, today=today))
-    with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
+    with looking(settings), reading_current_tables(settings) as warehouse:
         if not is_created(warehouse):
             return replace(nothing, arrivals=find_arrivals(Known(), sources_file, today=today))
-        check_tables(warehouse)
         ledger = known(warehouse)
         completeness = assess(sources_file, ledger.loads, now)
         company = (sources_file.company.time_zone, sources_file.company.currency)
         optional = [shortfall.key for shortfall in completeness.shortfalls if not shortfall.is_required]
-        is_published = state_hash(warehouse, company, optional) == published_state_hash(warehouse)
+        is_published = basis_hash(warehouse, company, optional) == published_basis_hash(warehouse)
         counts = conservation(warehouse)
         batches = warehouse.execute(_BATCHES).fetchall()
     is_there = settings.published_file.exists()

@@ -104,7 +104,7 @@ def write_gated(
         columns = ", ".join(f"numbered.{identifier(name)}" for name in feed.raw_columns())
         warehouse.execute(
             f"""
-            insert into {raw}
+            insert into {raw} by name
             select {columns}
             from gate.numbered as numbered
             anti join (from set_aside where bucket <> 'fixed') as others
@@ -230,7 +230,7 @@ def remember_files(warehouse: duckdb.DuckDBPyConnection, deliveries: list[Delive
     """Note size and time of the files read, so that they are not opened again while they stay the same."""
     insert_rows(
         warehouse,
-        "insert or replace into ledger.files from rows",
+        "insert or replace into ledger.files by name from rows",
         ("feed", "source_system", "path", "size", "modified_nanoseconds", "batch_id"),
         [
             (d.source.feed, d.source.source_system, str(d.path), d.size, d.modified_nanoseconds, d.batch_id)

@@ -35,7 +35,9 @@ def note(warehouse: duckdb.DuckDBPyConnection, begun: Journal) -> None:
     if warehouse.execute("select 1 from state.erasures where erasure_number = ?", [number]).fetchone():
         return
     warehouse.execute(
-        "insert into state.erasures values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into state.erasures by name select "
+        "? as erasure_number, ? as mode, ? as erased_date, ? as persons, ? as decided_by, ? as decided_at, "
+        "? as reason, ? as separated_file, ? as destroy_date",
         [
             number,
             begun.mode,
@@ -49,7 +51,8 @@ def note(warehouse: duckdb.DuckDBPyConnection, begun: Journal) -> None:
         ],
     )
     warehouse.execute(
-        "insert into state.tombstones select ?, unnest(?::varchar[]), unnest(?::varchar[]), ?",
+        "insert into state.tombstones by name select "
+        "? as erasure_number, unnest(?::varchar[]) as kind, unnest(?::varchar[]) as hash, ? as erased_date",
         [
             number,
             [kind for kind, _ in begun.tombstones],
@@ -64,14 +67,14 @@ def note_batches(warehouse: duckdb.DuckDBPyConnection, begun: Journal) -> None:
     warehouse.execute("delete from state.erased_batches where erasure_number = ?", [begun.erasure_number])
     warehouse.execute(
         """
-        insert into state.erased_batches
+        insert into state.erased_batches by name
         select
-            ?,
+            ? as erasure_number,
             erased_files.feed,
             erased_files.batch_id,
-            count(*) filter (marks.mark = ''),
-            count(*) filter (marks.mark <> ''),
-            any_value(erased_files.archive_hash),
+            count(*) filter (marks.mark = '') as rows_removed,
+            count(*) filter (marks.mark <> '') as rows_changed,
+            any_value(erased_files.archive_hash) as archive_hash,
         from erased_files
         inner join marks using (feed, batch_id)
         inner join erased_rows using (feed, batch_id, row_number)

@@ -19,8 +19,8 @@ from pipelines.connections import connected, identifier, literal
 from pipelines.errors import PublishError
 from pipelines.home.durable import synchronise
 from pipelines.home.shortage import free_megabytes, is_disk_full
+from pipelines.ledger.basis_hash import known_basis_hash
 from pipelines.ledger.export import export_state, extent
-from pipelines.ledger.state_hash import known_state_hash
 from pipelines.publishing.content_hash import content_hash, published_tables
 from pipelines.publishing.schemas import published_schemas
 from pipelines.settings import PROJECT_ROOT, Settings
@@ -156,7 +156,7 @@ def publish_candidate(settings: Settings, run_id: str) -> Publication:
             {
                 "published_at": published_at,
                 "run_id": run_id,
-                "state_hash": known_state_hash(warehouse),
+                "state_hash": known_basis_hash(warehouse),
                 "content_hash": found_hash,
                 "last_arrival": last_sequence(settings),
             },

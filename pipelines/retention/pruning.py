@@ -140,8 +140,12 @@ def _note(warehouse: duckdb.DuckDBPyConnection, feed: Feed, before: date) -> Non
     """Note up to which day the feed is pruned, within the caller's transaction."""
     warehouse.execute(
         """
-        insert into state.prunings
-        select coalesce(max(pruning_number), 0) + 1, $feed, $before, $now
+        insert into state.prunings by name
+        select
+            coalesce(max(pruning_number), 0) + 1 as pruning_number,
+            $feed as feed,
+            $before as delivered_before,
+            $now as pruned_at,
         from state.prunings
         having $before > coalesce(max(delivered_before) filter (feed = $feed), date '0001-01-01')
         """,
@@ -227,7 +231,7 @@ def _prune_archive(
         given,
     )
     warehouse.execute(
-        "insert into state.pruned_results "
+        "insert into state.pruned_results by name "
         "from ledger.gate_results where feed = $feed and list_contains($batches::varchar[], batch_id)",
         given,
     )

@@ -6,7 +6,7 @@ import pytest
 from loading_home import Home
 
 from pipelines.connections import connected
-from pipelines.ledger.state_hash import known_state_hash
+from pipelines.ledger.basis_hash import known_basis_hash
 from pipelines.loading.look import look
 from pipelines.loading.reload import Reload
 
@@ -28,7 +28,7 @@ def published(home: Home) -> Home:
         warehouse.execute(
             "insert into ledger.publications by name select timestamp '2024-01-02' as published_at, 'run' as run_id, "
             "date '2024-01-01' as complete_date, ? as state_hash, 'content' as content_hash",
-            [known_state_hash(warehouse)],
+            [known_basis_hash(warehouse)],
         )
     home.settings.published.mkdir()
     home.settings.published_file.touch()

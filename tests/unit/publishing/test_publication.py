@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.connections import connected, literal
 from pipelines.errors import ExitCode, PublishError
-from pipelines.ledger.state_hash import known_state_hash, published_state_hash
+from pipelines.ledger.basis_hash import known_basis_hash, published_basis_hash
 from pipelines.ledger.tables import create_tables
 from pipelines.publishing import publication as publish
 from pipelines.publishing.content_hash import content_hash
@@ -123,7 +123,7 @@ def test_a_publication_is_a_read_only_file_that_the_ledger_knows(settings):
     with connected(settings, settings.warehouse, read_only=True) as warehouse:
         rows = warehouse.execute("select run_id, complete_date::varchar, content_hash from ledger.publications")
         assert rows.fetchall() == [("run", "2024-01-31", publication.content_hash)]
-        assert published_state_hash(warehouse) == known_state_hash(warehouse)
+        assert published_basis_hash(warehouse) == known_basis_hash(warehouse)
         warehouse.execute(f"attach {literal(settings.published_file)} as published (read_only)")
         assert content_hash(warehouse, "published") == publication.content_hash
 

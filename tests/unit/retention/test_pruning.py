@@ -11,10 +11,10 @@ from loading_home import Home
 from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
 from pipelines.errors import UsageError
+from pipelines.ledger.basis_hash import known_basis_hash
 from pipelines.ledger.decisions import Author
 from pipelines.ledger.loads import known
 from pipelines.ledger.prunings import pruned_since
-from pipelines.ledger.state_hash import known_state_hash
 from pipelines.loading.look import look
 from pipelines.loading.reload import Reload
 from pipelines.repair.decided import find_deliveries, load_what_is_stale, restore, retract
@@ -144,7 +144,7 @@ def test_events_go_by_the_day_of_their_delivery_and_every_count_of_arrival_stays
 def test_what_the_marts_are_made_of_has_changed_after_a_pruning(sales: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     def state() -> str:
         with connected(sales.settings, sales.settings.warehouse, read_only=True) as warehouse:
-            return known_state_hash(warehouse)
+            return known_basis_hash(warehouse)
 
     keep(monkeypatch, TRANSACTIONS)
     before = state()

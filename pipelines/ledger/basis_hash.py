@@ -9,7 +9,7 @@ import duckdb
 from pipelines.ledger import erasures, identity, prunings
 
 
-def state_hash(
+def basis_hash(
     warehouse: duckdb.DuckDBPyConnection, company: tuple[str, str], shortfalls: Iterable[tuple[str, str, date, str]]
 ) -> str:
     """A hash of all that the marts are made of: equal hashes, nothing to build.
@@ -24,16 +24,16 @@ def state_hash(
     return hashlib.md5(repr(decided).encode()).hexdigest()
 
 
-def known_state_hash(warehouse: duckdb.DuckDBPyConnection) -> str:
-    """The state_hash by the shortfalls and the company as the last run wrote them down."""
+def known_basis_hash(warehouse: duckdb.DuckDBPyConnection) -> str:
+    """The basis hash by the shortfalls and the company as the last run wrote them down."""
     company = warehouse.execute("select time_zone, currency from ledger.company").fetchone()
     shortfalls = warehouse.execute(
         "select feed, source_system, delivery_date, kind from ledger.shortfalls where not is_required"
     ).fetchall()
-    return state_hash(warehouse, company or ("", ""), shortfalls)
+    return basis_hash(warehouse, company or ("", ""), shortfalls)
 
 
-def published_state_hash(warehouse: duckdb.DuckDBPyConnection) -> str | None:
-    """The state_hash of the last publication, None before the first."""
+def published_basis_hash(warehouse: duckdb.DuckDBPyConnection) -> str | None:
+    """The basis hash of the last publication, None before the first."""
     row = warehouse.execute("select state_hash from ledger.publications order by published_at desc limit 1").fetchone()
     return str(row[0]) if row else None
