@@ -75,25 +75,16 @@ def hits(home: Home, found: erasure.Plan) -> set[str]:
 
 
 def figures(home: Home) -> dict[str, Any]:
-    return {feed: home.rows(f"select {what} from raw.{feed}") for feed, what in FIGURES.items()}
+    return home.rows_of({feed: f"select {what} from raw.{feed}" for feed, what in FIGURES.items()})
 
 
 def raw_rows(home: Home) -> dict[str, list[tuple]]:
-    return {feed: home.rows(f"from raw.{feed} order by all") for feed in feeds()}
+    return home.rows_of({feed: f"from raw.{feed} order by all" for feed in feeds()})
 
 
 def state_rows(home: Home) -> dict[str, list[tuple]]:
-    return {
-        table: home.rows(f"from state.{table} order by all")
-        for table in (
-            "decisions",
-            "identity_assignments",
-            "identity_events",
-            "identity_overrides",
-            "tombstones",
-            "accesses",
-        )
-    }
+    tables = ("decisions", "identity_assignments", "identity_events", "identity_overrides", "tombstones", "accesses")
+    return home.rows_of({table: f"from state.{table} order by all" for table in tables})
 
 
 def counts(home: Home, feed: str, day: str) -> tuple:
