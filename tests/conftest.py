@@ -3,17 +3,23 @@
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from daily_customers import COLUMNS, CUSTOMERS
-from filelock import FileLock
 from hypothesis import settings
 from integration import homes
 from loading_home import Home
+from made_once import made_once
 
 from pipelines.settings import Settings
 
 pytest_plugins = ["clock"]
+
+# A test opens and closes DuckDB files dozens of times, and waits for the disk each time. In memory there is no waiting.
+MEMORY = Path("/dev/shm")
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= 8 << 30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 # `make test` is the same every time; `make test-all` searches further, with examples that nobody has seen.
 settings.register_profile("same", derandomize=True, deadline=None, max_examples=60)
@@ -48,14 +54,30 @@ def branch(home: Home) -> Home:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> homes.Home:
-    """A home that has been simulated and run once, by the first of the test processes that asks. Nobody changes it."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    with FileLock(folder / "built.lock"):
-        if not (folder / "built" / "is_done").exists():
-            shutil.rmtree(folder / "built", ignore_errors=True)
-            (folder / "built").mkdir()
-            homes.simulated(folder / "built" / "home").succeed("run")
-            (folder / "built" / "is_done").touch()
-    return homes.Home(folder / "built" / "home")
+    """A home that has been simulated and run once. Nobody changes it."""
+    folder = made_once(tmp_path_factory, "built", lambda folder: homes.simulated(folder / "home").succeed("run"))
+    return homes.Home(folder / "home")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the files into an order in which no process waits long: for the built home, or for the last long file.
+
+    One file has the home built; while it does, others run that need none. Small files fill up the end.
+    """
+    fixtures: dict[Path, set[str]] = {}
+    for item in items:
+        fixtures.setdefault(item.path, set()).update(getattr(item, "fixturenames", ()))
+    first = next((path for path, names in fixtures.items() if "built" in names), None)
+
+    def rank(item: pytest.Item) -> int:
+        names = fixtures[item.path]
+        if item.path == first:
+            return 0
+        if "built" in names:
+            return 2
+        if "unit" not in item.path.parts:
+            return 1
+        return 3 if names & {"new_home", "person_home"} else 4
+
+    items.sort(key=rank)

@@ -1,15 +1,18 @@
 """A small home in which one person, 하늘별, is customer of two systems, payer, caller, addressee and refuser."""
 
-from collections.abc import Callable
+import shutil
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 from loading_home import Home
+from made_once import made_once
 
 from pipelines.connections import connected
 from pipelines.contracts import feeds
 from pipelines.identity.changes import TABLES
+from pipelines.settings import Settings
 
 _FILES = {
     # A later delivery of the same slot supersedes the first one, whose telephone number is then in the archive alone.
@@ -44,18 +47,29 @@ _COLUMNS = {
 
 
 @pytest.fixture(scope="session")
-def person_home(new_home: Callable[[], Home]) -> Home:
+def person_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The home, loaded through the real gate. K00001 of `branch` and 77777 of `shop` are one by the ledger."""
-    home = new_home()
+    folder = made_once(tmp_path_factory, "person", lambda folder: _load(_home(folder)))
+    # Tests open its warehouse for writing, which two processes cannot.
+    return _home(shutil.copytree(folder, tmp_path_factory.mktemp("person") / "home"))
+
+
+def _home(folder: Path) -> Home:
+    home = Home(Settings(folder, folder / "sources.yml", "1GB", 2, 3))
     for feed, columns in _COLUMNS.items():
         names = columns.split(",")
         mapping: dict[str, Any] = {name: name for name in names}
         if feed == "branch__transactions":
             mapping["amount_role"] = {"constant": "sale"}
         home.add_source(feed, f"{feed}.csv", mapping, codec="utf-8")
-        home.deliver(f"{feed}.csv", f"{columns}\n{_FILES[feed]}")
     shop = {name: name for name in ("customer_key", "customer_name", "phone")}
     home.add_source("branch__customers", "shop.jsonl", shop, source_system="shop", format="json_lines", codec="utf-8")
+    return home
+
+
+def _load(home: Home) -> None:
+    for feed, columns in _COLUMNS.items():
+        home.deliver(f"{feed}.csv", f"{columns}\n{_FILES[feed]}")
     home.deliver("shop.jsonl", '{"customer_key": "77777", "customer_name": "하 늘별", "phone": "02-333-4444"}\n')
     customers = _FILES["branch__customers"]
     superseded = customers.replace("01056261111", "010-9999-0000").replace("K00003", "K00004")
@@ -68,7 +82,6 @@ def person_home(new_home: Callable[[], Home]) -> Home:
     with connected(home.settings, home.settings.warehouse) as warehouse:
         warehouse.execute(TABLES)
         _join(warehouse)
-    return home
 
 
 def _join(warehouse: duckdb.DuckDBPyConnection) -> None:

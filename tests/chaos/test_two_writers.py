@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from integration.homes import COMMAND, Home
+from integration.homes import COMMAND, Home, keep_parsed
 from loading_home import Home as Loading
 
 from pipelines.errors import ExitCode
@@ -42,7 +42,7 @@ with DagsterInstance.get() as instance:
 """
 
 
-def delivered(folder: Path) -> Home:
+def delivered(folder: Path, parsed: Home) -> Home:
     """A home whose required feed lacks its second day: a run loads, and ends before it builds the marts."""
     folder.mkdir(mode=0o700)
     loading = Loading(Settings(folder, folder / "sources.yml", "1GB", 2, 3))
@@ -52,7 +52,9 @@ def delivered(folder: Path) -> Home:
     rows = "".join(f"K{key},1990-01-31\n" for key in range(60))
     loading.deliver("customers_20240101.csv", f"번호,생일\n{rows}W1,1990-02-31\n")
     loading.sources_file()
-    return Home(folder)
+    home = Home(folder)
+    keep_parsed(parsed, home)
+    return home
 
 
 def rows_of(home: Home) -> Content:
@@ -79,8 +81,8 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
-def test_while_one_command_writes_the_others_wait_or_are_told_who_holds_the_home(tmp_path):
-    home, alone = delivered(tmp_path / "home"), delivered(tmp_path / "alone")
+def test_while_one_command_writes_the_others_wait_or_are_told_who_holds_the_home(built, tmp_path):
+    home, alone = delivered(tmp_path / "home", built), delivered(tmp_path / "alone", built)
     held, released = tmp_path / "held", tmp_path / "released"
     today = ("--today", "2024-01-05")
     hold = _HOLD.format(feed=FEED, held=str(held), released=str(released))

@@ -146,10 +146,13 @@ class Home:
         self.sources_file.write_text("".join(lines), encoding="utf-8")
 
 
+def dbt_target(home: Home, zone: str) -> Path:
+    """Where dbt writes; zone and currency are read while parsing, so each other zone parses for itself."""
+    return home.folder / "dbt" / ("" if zone == ZONE else zone.replace("/", "-"))
+
+
 def dbt(home: Home, *arguments: str, zone: str = ZONE) -> subprocess.CompletedProcess[str]:
     """One command of dbt on a home, as a process of its own; it adds to what is published, or was built before."""
-    # Zone and currency are read while parsing, so each other zone parses for itself.
-    target = home.folder / "dbt" / ("" if zone == ZONE else zone.replace("/", "-"))
     home.published.parent.mkdir(exist_ok=True)
     if home.published.exists() and not home.candidate.exists():
         shutil.copyfile(home.published, home.candidate)
@@ -163,7 +166,7 @@ def dbt(home: Home, *arguments: str, zone: str = ZONE) -> subprocess.CompletedPr
         env=home.environment(
             CRMDW_TIME_ZONE=zone,
             CRMDW_CURRENCY="KRW",
-            DBT_TARGET_PATH=str(target),
+            DBT_TARGET_PATH=str(dbt_target(home, zone)),
             DBT_LOG_PATH=str(home.folder / "dbt" / "logs"),
         ),
     )
@@ -224,9 +227,7 @@ def copied_inbox(home: Home, folder: Path, parsed: Home) -> Home:
     """A fresh home with the same sources file and an empty inbox, for which dbt has parsed the project in `parsed`."""
     folder.mkdir(mode=0o700)
     shutil.copy2(home.sources_file, folder)
-    (folder / "dbt").mkdir(mode=0o700)
     copy = Home(folder)
-    shutil.copy2(parsed.folder / "dbt" / "manifest.json", folder / "dbt")
     keep_parsed(parsed, copy)
     return copy
 
@@ -236,10 +237,12 @@ def keep_parsed(parsed: Home, copy: Home) -> None:
 
     dbt parses a project anew where the hash of its connection differs, in which the home's path is.
     """
-    file = parsed.folder / "dbt" / "partial_parse.msgpack"
-    content, own = file.read_bytes(), _connection_hash(parsed)
+    folder = copy.folder / "dbt"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    shutil.copy2(parsed.folder / "dbt" / "manifest.json", folder)
+    content, own = (parsed.folder / "dbt" / "partial_parse.msgpack").read_bytes(), _connection_hash(parsed)
     assert content.count(own) == 1, "dbt hashes a connection in another way than before"
-    (copy.folder / "dbt" / file.name).write_bytes(content.replace(own, _connection_hash(copy)))
+    (folder / "partial_parse.msgpack").write_bytes(content.replace(own, _connection_hash(copy)))
 
 
 def _connection_hash(home: Home) -> bytes:

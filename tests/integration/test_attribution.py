@@ -20,7 +20,7 @@ from pipelines.settings import Settings
 from pipelines.simulator import simulate
 from pipelines.sources.sources_file import load_sources_file
 
-from .homes import Home, dbt
+from .homes import Home, dbt, keep_parsed
 
 SEED = 5309
 FEEDS = ("branch__customers", "call_center__calls", "dm__mailings")
@@ -56,7 +56,7 @@ group by feed
 
 
 @pytest.fixture(scope="module")
-def attributed(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def attributed(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home with the feeds that are asked about, through load and gate, resolved, and the models that attribute."""
     folder = tmp_path_factory.mktemp("attribution") / "home"
     simulate(folder, customers=10000, start=date(2023, 1, 1), end=date(2023, 2, 20), seed=SEED)
@@ -69,6 +69,7 @@ def attributed(tmp_path_factory: pytest.TempPathFactory) -> Home:
     resolve(settings, "run", datetime(2023, 2, 21))
     note_spellings(settings)
     home = Home(folder)
+    keep_parsed(built, home)
     done = dbt(home, "run", "--select", "+int_call__customer", "+int_mailing__customer")
     assert done.returncode == 0, done.stdout
     return home

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.errors import EXIT_CODE_MEANINGS
 
-from .homes import UNTESTED, WITHOUT_DBT, Home
+from .homes import UNTESTED, WITHOUT_DBT, Home, keep_parsed
 
 COMMANDS = (
     *(
@@ -185,8 +185,10 @@ def test_a_summary_that_cannot_be_shown_does_not_fail_the_run(copy):
     assert "the summary cannot be shown: no summary today" in done.stderr
 
 
-def test_a_run_where_no_file_fits_starts_no_job_and_says_where_to_look(tmp_path):
+def test_a_run_where_no_file_fits_starts_no_job_and_says_where_to_look(built, tmp_path):
     home = Home(tmp_path / "home")
+    home.folder.mkdir(mode=0o700)
+    keep_parsed(built, home)
     listed = home.succeed("init")
     assert f"crmdw --home {home.folder} doctor" in listed
     printed = home.succeed("run", "--today", "2020-01-01")

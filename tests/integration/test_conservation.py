@@ -468,7 +468,7 @@ def everything(home: Home) -> list[list[tuple]]:
     return [home.rows(f"select * from ({query}) order by all") for query in queries]
 
 
-@few_examples
+@settings(few_examples, max_examples=FEW // 2)
 @given(
     contents=st.lists(csv_files(), min_size=3, max_size=4),
     operations=st.lists(st.tuples(st.sampled_from(REPAIRS), st.integers(0, 40)), min_size=6, max_size=12),

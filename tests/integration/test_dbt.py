@@ -11,15 +11,14 @@ import pytest
 from pipelines.contracts import feeds
 from pipelines.publishing.schemas import published_schemas
 
-from .homes import dbt
+from .homes import dbt, dbt_target
 
 
 @pytest.mark.parametrize("zone", ["Asia/Seoul", "America/New_York"])
 def test_the_unit_tests_of_the_models_hold_in(zone, copy):
     done = dbt(copy, "test", "--select", "test_type:unit", "--show-all-deprecations", zone=zone)
     assert done.returncode == 0, done.stdout
-    (written,) = (copy.folder / "dbt").rglob("run_results.json")
-    results = json.loads(written.read_text(encoding="utf-8"))["results"]
+    results = json.loads((dbt_target(copy, zone) / "run_results.json").read_text(encoding="utf-8"))["results"]
     assert len(results) > 20
     assert {result["status"] for result in results} == {"pass"}
     assert "Deprecat" not in done.stdout, done.stdout

@@ -154,6 +154,7 @@ def test_others_golden_records_can_still_be_looked_up_before_the_next_run(built,
     assert shown.split("golden record")[1] == built.succeed("identity", "show", name).split("golden record")[1]
 
 
+@pytest.mark.long
 def test_a_day_before_the_erasure_is_made_again_without_the_erased(erased, tmp_path):
     home, _ = erased
     said = home.succeed("run", "--as-of", "2999-12-31", "--out", str(tmp_path / "then.duckdb"), preamble=UNTESTED)

@@ -46,7 +46,7 @@ def test_the_made_korean_set_without_birth_dates(connection: duckdb.DuckDBPyConn
     assert scores.recall >= 0.95
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("number", [*(pytest.param(number, marks=pytest.mark.long) for number in (1, 2)), 3, 4])
 def test_febrl_without_the_national_id(connection: duckdb.DuckDBPyConnection, number: int) -> None:
     febrl(connection, number)
     assert resolved(connection).f1 >= 0.99

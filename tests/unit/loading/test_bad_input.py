@@ -176,25 +176,31 @@ def test_a_header_may_end_with_a_delimiter(branch: Home) -> None:
     assert raw_keys(branch) == {"K1"}
 
 
-@pytest.mark.parametrize(
-    "name", ["row_number", "batch_id", "Line", "_record", "unparsed", "part", "taken", "fields", 'a"b', "a.b"]
-)
-def test_a_source_may_use_any_name_for_its_columns(branch: Home, name: str) -> None:
-    branch.sources[0]["columns"] = {"customer_key": name, "customer_name": "이름"}
-    quoted = '"' + name.replace('"', '""') + '"'
-    deliver(branch, 1, f"{quoted},이름\nK1,김은경\n")
-    branch.load(CUSTOMERS)
-    assert branch.rows(f"select row_number, customer_key from raw.{CUSTOMERS}") == [(2, "K1")]
-
-
-@pytest.mark.parametrize("name", ["row_number", "Batch_ID", "part", "filename"])
-def test_a_parquet_source_may_use_any_name_for_its_columns(home: Home, name: str) -> None:
-    home.add_source(CUSTOMERS, "{date:%Y%m%d}.parquet", {"customer_key": name}, format="parquet")
-    home.inbox.mkdir()
-    pq.write_table(pa.table({name: ["K1", "K2"]}), home.inbox / "20240101.parquet")
+def test_a_source_may_use_any_name_for_its_columns(home: Home) -> None:
+    """Each of the names in a source of its own, all by one load."""
+    names = ["row_number", "batch_id", "Line", "_record", "unparsed", "part", "taken", "fields", 'a"b', "a.b"]
+    systems = [f"system_{place}" for place in range(len(names))]
+    for system, name in zip(systems, names, strict=True):
+        columns = {"customer_key": name, "customer_name": "이름"}
+        home.add_source(CUSTOMERS, f"{system}.csv", columns, codec="cp949", source_system=system)
+        quoted = '"' + name.replace('"', '""') + '"'
+        home.deliver(f"{system}.csv", f"{quoted},이름\nK1,김은경\n", codec="cp949")
     home.load(CUSTOMERS)
-    found = home.rows(f"select row_number, customer_key from raw.{CUSTOMERS} order by all")
-    assert found == [(1, "K1"), (2, "K2")]
+    found = home.rows(f"select source_system, row_number, customer_key from raw.{CUSTOMERS} order by all")
+    assert found == [(system, 2, "K1") for system in systems]
+
+
+def test_a_parquet_source_may_use_any_name_for_its_columns(home: Home) -> None:
+    home.inbox.mkdir()
+    names = ["row_number", "Batch_ID", "part", "filename"]
+    systems = [f"system_{place}" for place in range(len(names))]
+    for system, name in zip(systems, names, strict=True):
+        pattern = f"{system}_{{date:%Y%m%d}}.parquet"
+        home.add_source(CUSTOMERS, pattern, {"customer_key": name}, format="parquet", source_system=system)
+        pq.write_table(pa.table({name: ["K1", "K2"]}), home.inbox / f"{system}_20240101.parquet")
+    home.load(CUSTOMERS)
+    found = home.rows(f"select source_system, row_number, customer_key from raw.{CUSTOMERS} order by all")
+    assert found == [(system, row, f"K{row}") for system in systems for row in (1, 2)]
 
 
 def test_columns_that_differ_in_case_alone_are_told_apart_or_refused(branch: Home) -> None:

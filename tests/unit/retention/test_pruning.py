@@ -216,7 +216,8 @@ def test_a_rebuild_brings_nothing_back_and_the_ledger_as_it_was(
     results = sales.rows(JUDGED)
     assert archived(sales, TRANSACTIONS) == {None: 5, DAYS + 1: 4, DAYS: 2}[archive_days]
     assert len(list((sales.settings.archive / TRANSACTIONS).glob("*/manifest.json"))) == 5
-    for _ in "12":
+    # A rebuild of what a rebuild has made comes to the same; of one kind of home is enough to tell.
+    for _ in "12" if archive_days == DAYS else "1":
         remake(sales)
         assert (lines(sales), raw_keys(sales)) == (before, kept)
         assert sales.rows(JUDGED) == results

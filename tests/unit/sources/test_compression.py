@@ -5,7 +5,6 @@ import io
 import zipfile
 from collections.abc import Callable
 
-import pytest
 from loading_home import Home
 
 CUSTOMERS = "branch__customers"
@@ -32,15 +31,19 @@ PACKS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("ending", PACKS)
-@pytest.mark.parametrize("format", CONTENTS)
-def test_a_packed_file_is_read_as_if_it_were_not(home: Home, format: str, ending: str) -> None:
-    frame, record, words = CONTENTS[format]
-    home.add_source(CUSTOMERS, f"c.{ending}", {"customer_key": "k", "customer_name": "n"}, format=format, codec="cp949")
-    home.sources[0] |= words
-    home.deliver(f"c.{ending}", PACKS[ending](frame.format(record).encode("cp949")))
+def test_a_packed_file_is_read_as_if_it_were_not(home: Home) -> None:
+    """Each kind of text file in each kind of archive, all by one load."""
+    columns = {"customer_key": "k", "customer_name": "n"}
+    systems = []
+    for format, (frame, record, words) in CONTENTS.items():
+        for ending, pack in PACKS.items():
+            systems.append(f"{format}_{ending}".lower() + "_upper" * ending.isupper())
+            name = f"{systems[-1]}.{ending}"
+            home.add_source(CUSTOMERS, name, columns, format=format, codec="cp949", source_system=systems[-1], **words)
+            home.deliver(name, pack(frame.format(record).encode("cp949")))
     assert home.load(CUSTOMERS).refused == []
-    assert home.rows(f"select customer_key, customer_name from raw.{CUSTOMERS}") == [("K1", "김은경")]
+    found = home.rows(f"select source_system, customer_key, customer_name from raw.{CUSTOMERS}")
+    assert sorted(found) == sorted((system, "K1", "김은경") for system in systems)
 
 
 def encrypted(content: bytes) -> bytes:
@@ -70,20 +73,28 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("fault", DAMAGE)
-def test_a_damaged_archive_is_refused_alone(home: Home, fault: str) -> None:
-    ending, content, words = DAMAGE[fault]
-    home.add_source(CUSTOMERS, f"{{date:%Y%m%d}}.{ending}", {"customer_key": "k"}, codec="utf-8")
-    home.deliver(f"20240101.{ending}", content)
-    home.deliver(f"20240102.{ending}", PACKS[ending](b"k\nK2\n"))
-    (reason,) = home.load(CUSTOMERS).refused
-    assert reason.startswith(f"20240101.{ending}: {words}")
-    assert ". Remedy: deliver " in reason
-    assert home.rows(f"select customer_key from raw.{CUSTOMERS}") == [("K2",)]
-    assert home.rows("select verdict, rows_read from ledger.loads order by delivery_date") == [
-        ("refused", 0),
-        ("loaded", 1),
+def test_a_damaged_archive_is_refused_alone(home: Home) -> None:
+    """Each kind of damage in a system of its own, beside a good delivery of the next day, all by one load."""
+    for number, (ending, content, _) in enumerate(DAMAGE.values()):
+        pattern = f"{number}_{{date:%Y%m%d}}.{ending}"
+        home.add_source(CUSTOMERS, pattern, {"customer_key": "k"}, codec="utf-8", source_system=f"system_{number}")
+        home.deliver(f"{number}_20240101.{ending}", content)
+        home.deliver(f"{number}_20240102.{ending}", PACKS[ending](b"k\nK2\n"))
+    refused = home.load(CUSTOMERS).refused
+    for number, (ending, _, words) in enumerate(DAMAGE.values()):
+        (reason,) = [reason for reason in refused if reason.startswith(f"{number}_20240101.{ending}: {words}")]
+        assert ". Remedy: deliver " in reason
+    assert len(refused) == len(DAMAGE)
+    keys = f"select source_system, list(customer_key order by customer_key) from raw.{CUSTOMERS} group by all"
+    systems = [f"system_{number}" for number in range(len(DAMAGE))]
+    assert dict(home.rows(keys)) == {system: ["K2"] for system in systems}
+    assert home.rows(
+        "select delivery_date::varchar, verdict, rows_read, count(*) from ledger.loads group by all order by all"
+    ) == [
+        ("2024-01-01", "refused", 0, len(DAMAGE)),
+        ("2024-01-02", "loaded", 1, len(DAMAGE)),
     ]
-    home.deliver(f"20240101.{ending}", PACKS[ending](b"k\nK1\n"))
+    for number, (ending, _, _) in enumerate(DAMAGE.values()):
+        home.deliver(f"{number}_20240101.{ending}", PACKS[ending](b"k\nK1\n"))
     assert home.load(CUSTOMERS).refused == []
-    assert home.rows(f"select customer_key from raw.{CUSTOMERS} order by 1") == [("K1",), ("K2",)]
+    assert dict(home.rows(keys)) == {system: ["K1", "K2"] for system in systems}
