@@ -1,5 +1,6 @@
 """The dbt models as assets: one step builds and tests them all, and every test is an asset check."""
 
+import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from dagster_dbt.compat import DBT_PYTHON_VERSION
 
 from pipelines.content_hash import PUBLISHED_SCHEMAS
+from pipelines.orchestration.check_names import with_short_check_names
 from pipelines.progress import report
 from pipelines.publish import begin_candidate
 from pipelines.resources import Home
@@ -44,7 +46,9 @@ def models_asset(manifest: Path) -> AssetsDefinition:
     Those of them that are chosen alone are built onto a copy of what is published.
     """
 
-    @dbt_assets(manifest=manifest, name="models", dagster_dbt_translator=_Translator())
+    shown = with_short_check_names(json.loads(manifest.read_bytes()))
+
+    @dbt_assets(manifest=shown, name="models", dagster_dbt_translator=_Translator())
     def models(context: AssetExecutionContext, dbt: Dbt, home: Home) -> Iterator[Any]:
         report("models", "starting dbt")
         begin_candidate(home.settings, onto_published=not context.selected_asset_keys >= every_model)
