@@ -22,7 +22,7 @@ from pipelines.privacy import command as privacy
 from pipelines.privacy import erase_command
 from pipelines.progress_display import ProgressDisplay, counted
 from pipelines.quality.command import app as quality
-from pipelines.settings import Settings
+from pipelines.settings import PROJECT_ROOT, Settings
 
 _EXIT_CODES = "\n\n".join(f"{code.value}  {meaning}" for code, meaning in EXIT_CODE_MEANINGS.items())
 
@@ -126,7 +126,6 @@ def run(
     out: Annotated[Path | None, typer.Option(help="The new file for --as-of; nothing else is written.")] = None,
 ) -> None:
     """Load what has arrived, gate it, build the marts, audit and publish. Does nothing where nothing is new."""
-    from pipelines.run_tags import tags_to_load  # noqa: PLC0415
     from pipelines.state import look  # noqa: PLC0415
     from pipelines.summary import show_idle  # noqa: PLC0415
 
@@ -145,6 +144,9 @@ def run(
                 command.show_summary()
             show_idle(console, command.settings, state)
             return
+        # Not before: it imports what reads deliveries, which a run that finds nothing new has no use for.
+        from pipelines.run_tags import tags_to_load  # noqa: PLC0415
+
         tags = tags_to_load(state.sources_file, state.delivery_days, command.now)
         command.run_job(tags, f"{len(state.arrivals.to_load):,} deliveries have arrived")
 
@@ -267,7 +269,7 @@ def ui(
     settings = Settings.from_environment()
     prepare(settings)
     console.print(f"Dagster UI: http://{host}:{port}   (Ctrl-C ends it)")
-    command = [sys.executable, "-m", "dagster", "dev", "--module-name", "pipelines.definitions"]
+    command = [sys.executable, "-m", "dagster", "dev", "--workspace", str(PROJECT_ROOT / "workspace.yaml")]
     command += ["--host", host, "--port", str(port), "--log-level", "warning"]
     # Dagster takes this process's place, so that whoever stops the one stops the other.
     sys.stdout.flush()

@@ -5,15 +5,18 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from dagster import DagsterInstance
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
 
 from pipelines import errors, run_tags
-from pipelines.assets import CANDIDATE, COMPANY, DELIVERIES, IDENTITY, LEDGER, PUBLISHED, feed_key
+from pipelines.assets import CANDIDATE, COMPANY, DELIVERIES, feed_key
 from pipelines.connections import locked_error
 from pipelines.contracts import feeds
-from pipelines.definitions import defs, models
+from pipelines.definitions import defs
 from pipelines.errors import AuditError, BuildError, IncompleteError, WarehouseError
 from pipelines.event_log import quick_event_log
 from pipelines.jobs import JOB_NAME
+from pipelines.orchestration.code_location import job_origin
 from pipelines.publish import candidate_file
 from pipelines.settings import Settings
 from pipelines.shortage import remedy_for_models
@@ -29,9 +32,10 @@ def run_job(settings: Settings, tags: dict[str, str], load: bool = True) -> str:
     job = defs.resolve_job_def(JOB_NAME)
     # Other feeds are left out of the selection: a step that ran without a result would skip all that hang on it.
     feed = tags.get(run_tags.FEED)
-    loading = [DELIVERIES, feed_key(feeds()[feed])] if feed else []
-    whole = load and not feed
-    selection = None if whole else [*loading, *LEDGER, *IDENTITY, *models.keys, CANDIDATE, PUBLISHED]
+    loading = {DELIVERIES, *(feed_key(one) for one in feeds().values())}
+    wanted = {DELIVERIES, feed_key(feeds()[feed])} if feed else loading if load else set()
+    left_out = loading - wanted
+    selection = set(job.asset_layer.executable_asset_keys) - left_out if left_out else None
     log = settings.dbt_target / "last_run.log"
     # What dbt prints belongs into a log: the command line shows progress instead.
     with (
@@ -40,9 +44,11 @@ def run_job(settings: Settings, tags: dict[str, str], load: bool = True) -> str:
         log.open("w", encoding="utf-8") as file,
         redirect_stdout(file),
     ):
-        result = job.execute_in_process(
-            instance=instance, tags=tags, raise_on_error=False, run_config=_QUIET, asset_selection=selection
+        # In two steps, because a run that Dagster makes while it executes it belongs to no code location.
+        run = instance.create_run_for_job(
+            job, tags=tags, run_config=_QUIET, asset_selection=selection, remote_job_origin=job_origin(JOB_NAME)
         )
+        result = execute_run(InMemoryJob(job), run, instance)
     if not result.success:
         raise _error(settings, list(result.all_events), result.run_id) from None
     return result.run_id
@@ -68,7 +74,7 @@ def _error(settings: Settings, events: list[Any], run_id: str) -> Exception:
         if locked := _locked_error(failure):
             return locked
         if step == "models":
-            tests = [c.check_name for c in failed_checks if c.severity.value == "ERROR"]
+            tests = [f"{c.asset_key.path[-1]}.{c.check_name}" for c in failed_checks if c.severity.value == "ERROR"]
             cause = (
                 f"dbt could not build the models; failed tests: {', '.join(tests)}"
                 if tests

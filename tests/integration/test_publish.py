@@ -190,7 +190,7 @@ def test_a_failed_dbt_test_ends_with_5_names_the_test_and_leaves_the_published_f
         assert warehouse.execute(spoil).fetchall() != [(0,)]
     done = copy.crmdw("publish")
     assert done.returncode == 5, done.stderr
-    assert "failed tests: accepted_values_bridge_contract_customer_holder_role" in done.stderr
+    assert "failed tests: bridge_contract_customer.holder_role_accepted_values" in done.stderr
     assert "the published file stays what it was" in done.stderr
     assert "Traceback" not in done.stderr
     assert copy.published_state() == before
