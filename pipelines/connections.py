@@ -140,8 +140,9 @@ def insert_rows(
 
     One statement, because DuckDB commits each row of an executemany on its own.
     """
+    import pyarrow as pa  # noqa: PLC0415 (a run that finds nothing new needs none, and its import takes .2 s)
+
     values = zip(*rows, strict=True) if rows else ([] for _ in columns)
-    import pyarrow as pa  # noqa: PLC0415 (it imports numpy, and a run that finds nothing new inserts nothing)
 
     table = pa.table({name: list(column) for name, column in zip(columns, values, strict=True)})
     connection.register("rows", table)

@@ -1,8 +1,6 @@
 """Assembles what Dagster loads. Nothing is decided here."""
 
-import os
-
-from dagster import Definitions
+from dagster import Definitions, in_process_executor
 
 from pipelines.contracts import feeds
 from pipelines.orchestration.assets import (
@@ -16,18 +14,22 @@ from pipelines.orchestration.assets import (
 from pipelines.orchestration.dbt_assets import Dbt, models_asset, published_models
 from pipelines.orchestration.jobs import arrival_sensor, morning_schedule, warehouse_job
 from pipelines.orchestration.resources import Home
-from pipelines.publishing.dbt_project import DBT_EXECUTABLE, dbt_environment, ensure_manifest
+from pipelines.publishing.dbt_project import DBT_EXECUTABLE, ensure_manifest
 from pipelines.settings import PROJECT_ROOT, Settings
 from pipelines.sources.configuration import Company
 from pipelines.sources.sources_file import load_sources_file
 
-settings = Settings.from_environment()
-company = load_sources_file(settings.sources_file).company if settings.sources_file.exists() else Company()
-os.environ.update(dbt_environment(settings, company))
-models = models_asset(ensure_manifest(settings, company))
+OWNER = "team:crm-warehouse"
 
-defs = Definitions(
-    assets=[
+
+def build_defs(settings: Settings) -> Definitions:
+    """All that Dagster is given of one home. Its sources file may be missing still; dbt's manifest is then made.
+
+    Raises BuildError where the dbt project does not parse, SourcesFileError where there is a wrong sources file.
+    """
+    company = load_sources_file(settings.sources_file).company if settings.sources_file.exists() else Company()
+    models = models_asset(ensure_manifest(settings, company))
+    assets = [
         deliveries_asset(settings),
         *(feed_asset(feed) for feed in feeds().values()),
         ledger_asset(),
@@ -35,17 +37,24 @@ defs = Definitions(
         models,
         candidate_asset(published_models(models)),
         publish,
-    ],
-    jobs=[warehouse_job],
-    schedules=[morning_schedule(company.time_zone)],
-    sensors=[arrival_sensor()],
-    resources={
-        "home": Home(),
-        "dbt": Dbt(
-            project_dir=str(PROJECT_ROOT),
-            profiles_dir=str(PROJECT_ROOT),
-            dbt_executable=str(DBT_EXECUTABLE),
-            global_config_flags=["--no-use-colors"],
-        ),
-    },
-)
+    ]
+    return Definitions(
+        assets=[one.map_asset_specs(lambda spec: spec.replace_attributes(owners=[OWNER])) for one in assets],
+        jobs=[warehouse_job],
+        # A run of assets that Dagster's pages start without the job is one process too: one home has one writer.
+        executor=in_process_executor,
+        schedules=[morning_schedule(settings, company.time_zone)],
+        sensors=[arrival_sensor(settings)],
+        resources={
+            "home": Home.of(settings),
+            "dbt": Dbt(
+                project_dir=str(PROJECT_ROOT),
+                profiles_dir=str(PROJECT_ROOT),
+                dbt_executable=str(DBT_EXECUTABLE),
+                global_config_flags=["--no-use-colors"],
+            ),
+        },
+    )
+
+
+defs = build_defs(Settings.from_environment())

@@ -4,16 +4,19 @@ import re
 from contextlib import redirect_stdout
 from typing import Any
 
-from dagster import DagsterInstance
+from dagster import AssetKey, DagsterInstance
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
 
 from pipelines import errors
 from pipelines.connections import locked_error
 from pipelines.contracts import feeds
-from pipelines.definitions import defs, models
+from pipelines.definitions import defs
 from pipelines.errors import AuditError, BuildError, IncompleteError, WarehouseError
 from pipelines.home.shortage import remedy_for_models
 from pipelines.orchestration import run_tags
-from pipelines.orchestration.assets import CANDIDATE, COMPANY, DELIVERIES, IDENTITY, LEDGER, PUBLISHED, feed_key
+from pipelines.orchestration.assets import CANDIDATE, COMPANY, DELIVERIES, feed_key
+from pipelines.orchestration.code_location import job_origin
 from pipelines.orchestration.event_log import quick_event_log
 from pipelines.orchestration.jobs import JOB_NAME
 from pipelines.publishing.publication import candidate_file
@@ -28,11 +31,8 @@ def run_job(settings: Settings, tags: dict[str, str], load: bool = True) -> str:
     Raises the WarehouseError that stopped it, and RuntimeError for a fault of the program itself.
     """
     job = defs.resolve_job_def(JOB_NAME)
-    # Other feeds are left out of the selection: a step that ran without a result would skip all that hang on it.
-    feed = tags.get(run_tags.FEED)
-    loading = [DELIVERIES, feed_key(feeds()[feed])] if feed else []
-    whole = load and not feed
-    selection = None if whole else [*loading, *LEDGER, *IDENTITY, *models.keys, CANDIDATE, PUBLISHED]
+    every = set(job.asset_layer.executable_asset_keys)
+    chosen = assets_to_run(every, tags.get(run_tags.FEED), load)
     log = settings.dbt_target / "last_run.log"
     # What dbt prints belongs into a log: the command line shows progress instead.
     with (
@@ -41,12 +41,26 @@ def run_job(settings: Settings, tags: dict[str, str], load: bool = True) -> str:
         log.open("w", encoding="utf-8") as file,
         redirect_stdout(file),
     ):
-        result = job.execute_in_process(
-            instance=instance, tags=tags, raise_on_error=False, run_config=_QUIET, asset_selection=selection
+        # In two steps, because a run that Dagster makes while it executes it belongs to no code location.
+        run = instance.create_run_for_job(
+            job,
+            tags=tags,
+            run_config=_QUIET,
+            asset_selection=None if chosen == every else chosen,
+            remote_job_origin=job_origin(JOB_NAME),
         )
+        result = execute_run(InMemoryJob(job), run, instance)
     if not result.success:
         raise _error(settings, list(result.all_events), result.run_id) from None
     return result.run_id
+
+
+def assets_to_run(every: set[AssetKey], feed: str | None, load: bool) -> set[AssetKey]:
+    """Those of `every` asset that a run has: without `load` no feed, and with `feed` that one alone."""
+    # Other feeds are left out, because a step that ran without a result would skip all that hang on it.
+    loading = {DELIVERIES, *(feed_key(one) for one in feeds().values())}
+    wanted = {DELIVERIES, feed_key(feeds()[feed])} if feed else loading if load else set()
+    return every - (loading - wanted)
 
 
 def _error(settings: Settings, events: list[Any], run_id: str) -> Exception:
@@ -69,7 +83,7 @@ def _error(settings: Settings, events: list[Any], run_id: str) -> Exception:
         if locked := _locked_error(failure):
             return locked
         if step == "models":
-            tests = [c.check_name for c in failed_checks if c.severity.value == "ERROR"]
+            tests = [f"{c.asset_key.path[-1]}.{c.check_name}" for c in failed_checks if c.severity.value == "ERROR"]
             cause = (
                 f"dbt could not build the models; failed tests: {', '.join(tests)}"
                 if tests

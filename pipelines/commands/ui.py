@@ -42,6 +42,6 @@ def ui(
     path = urlsplit(proxy or "").path
     console.print(f"{what}: http://127.0.0.1:{port_of(bound)}{path}   (Ctrl-C ends it)", soft_wrap=True)
     sys.stdout.flush()
-    from pipelines.web.dagster_pages import serve  # noqa: PLC0415 (importing Dagster takes seconds)
+    from pipelines.orchestration.pages import serve  # noqa: PLC0415 (importing Dagster takes seconds)
 
     serve(settings, bound, is_viewer=viewer, proxy=proxy)

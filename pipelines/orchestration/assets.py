@@ -15,6 +15,7 @@ from dagster import (
     AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
+    AssetObservation,
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
@@ -89,8 +90,12 @@ def deliveries_asset(settings: Settings) -> AssetsDefinition:
         name="deliveries",
         partitions_def=delivery_days(settings),
         backfill_policy=BackfillPolicy.single_run(),
-        description="The delivery dates a run looks at. Which file is in force for each is in ledger.loads.",
+        description=(
+            "The delivery dates a run looks at. Which file is in force for each is in ledger.loads. Materialised "
+            "without the feeds, it loads its dates again, of every feed; the job's next run builds and publishes them."
+        ),
         group_name="load",
+        kinds={"duckdb"},
     )
     def deliveries(context: AssetExecutionContext, home: Home) -> MaterializeResult:
         require_warehouse(home.settings)
@@ -99,9 +104,26 @@ def deliveries_asset(settings: Settings) -> AssetsDefinition:
             create_tables(warehouse)
             export_state(warehouse, home.settings)
             counts = conservation(warehouse)
+        # Dagster's pages start a backfill of this asset alone, or before the others, which have no partitions.
+        loading = {feed_key(feed) for feed in feeds().values()}
+        if loading.isdisjoint(context.job_def.asset_layer.executable_asset_keys):
+            _load_again(context, home)
         return MaterializeResult(metadata={f"{name} before": count for name, count in counts.items()})
 
     return deliveries
+
+
+def _load_again(context: AssetExecutionContext, home: Home) -> None:
+    """Load the partitions of the run again, of every feed; what is refused is judged by the job's next run."""
+    if not (reload := reload_of(context.run.tags)):
+        return
+    today = home.sources_file.company.business_day(instant(context.run.tags))
+    for name in feeds():
+        report(name, "loading again")
+        result = load_feed(home.settings, home.sources_file, name, context.run_id, reload, today=today)
+        context.log.info(f"{name}: {result.batches} batches, {result.counts}")
+        for reason in result.refused:
+            context.log.warning(f"{name}: refused: {reason}")
 
 
 def feed_key(feed: Feed) -> AssetKey:
@@ -197,8 +219,18 @@ def ledger_asset() -> AssetsDefinition:
             )
         ],
         check_specs=[
-            AssetCheckSpec("required_deliveries", asset=COMPANY, blocking=True),
-            AssetCheckSpec("conservation", asset=AssetKey(["ledger", "loads"]), blocking=True),
+            AssetCheckSpec(
+                "required_deliveries",
+                asset=COMPANY,
+                blocking=True,
+                description="No required delivery is overdue or refused; otherwise nothing is built and published.",
+            ),
+            AssetCheckSpec(
+                "conservation",
+                asset=AssetKey(["ledger", "loads"]),
+                blocking=True,
+                description="Rows read are those loaded, held back, repeated, unchanged and blocked, with none left.",
+            ),
             AssetCheckSpec("freshness", asset=SHORTFALLS, description="Last delivery, due time and delay per feed."),
         ],
     )
@@ -289,13 +321,31 @@ def candidate_asset(published_models: list[AssetKey]) -> AssetsDefinition:
             )
         ],
         check_specs=[
-            AssetCheckSpec(name, asset=CANDIDATE, blocking=True) for name in [PUBLISHED_TABLES_ALONE, *audited_tables()]
+            AssetCheckSpec(
+                PUBLISHED_TABLES_ALONE,
+                asset=CANDIDATE,
+                blocking=True,
+                description="The file holds tables of the published schemas, and neither views nor anything else.",
+            ),
+            *(
+                AssetCheckSpec(
+                    name,
+                    asset=CANDIDATE,
+                    blocking=True,
+                    description=f"Great Expectations suite of {name.replace('__', '.')}, as it would be published.",
+                )
+                for name in audited_tables()
+            ),
         ],
     )
     def candidate(context: AssetExecutionContext, home: Home) -> Iterator[MaterializeResult | AssetCheckResult]:
         report("candidate", "closing the new file")
         rows = close_candidate(home.settings)
-        yield MaterializeResult(asset_key=CANDIDATE, metadata=rows)
+        yield MaterializeResult(asset_key=CANDIDATE, metadata={"dagster/row_count": sum(rows.values()), **rows})
+        # While dbt builds, it alone has the files; each model's own page shows the count as an observation.
+        for key in published_models:
+            count = rows.get(".".join(key.path), 0)
+            context.log_event(AssetObservation(key, metadata={"dagster/row_count": count}))
         report("candidate", "auditing the new file")
         for verdict in audit_candidate(home.settings):
             yield AssetCheckResult(
@@ -332,6 +382,7 @@ def publish(context: AssetExecutionContext, home: Home) -> MaterializeResult:
             "path": MetadataValue.path(publication.path),
             "content hash": publication.content_hash,
             "stray log": str(publication.stray_log or "none"),
+            "dagster/row_count": sum(publication.rows.values()),
             **publication.rows,
         },
     )

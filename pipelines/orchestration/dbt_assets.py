@@ -1,5 +1,6 @@
 """The dbt models as assets: one step builds and tests them all, and every test is an asset check."""
 
+import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +10,7 @@ from dagster import AssetExecutionContext, AssetKey, AssetsDefinition
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from dagster_dbt.compat import DBT_PYTHON_VERSION
 
+from pipelines.orchestration.check_names import with_short_check_names
 from pipelines.orchestration.progress import report
 from pipelines.orchestration.resources import Home
 from pipelines.publishing.dbt_project import BUILD
@@ -45,7 +47,9 @@ def models_asset(manifest: Path) -> AssetsDefinition:
     Those of them that are chosen alone are built onto a copy of what is published.
     """
 
-    @dbt_assets(manifest=manifest, name="models", dagster_dbt_translator=_Translator())
+    shown = with_short_check_names(json.loads(manifest.read_bytes()))
+
+    @dbt_assets(manifest=shown, name="models", dagster_dbt_translator=_Translator())
     def models(context: AssetExecutionContext, dbt: Dbt, home: Home) -> Iterator[Any]:
         report("models", "starting dbt")
         begin_candidate(home.settings, onto_published=not context.selected_asset_keys >= every_model)

@@ -5,43 +5,44 @@ events. What was loaded and published is told by the warehouse's own ledger, so 
 machine's power.
 """
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
-from sqlalchemy import Engine, NullPool, make_url
+from sqlalchemy import Engine, QueuePool, event
 
 
-class _Open(sqlite3.Connection):
-    """A connection that outlasts the engines' closing it; `end` closes it."""
+class _Kept(QueuePool):
+    """A pool whose connections outlast the engine's disposal, by which Dagster ends each event; `end` closes them.
 
-    def close(self) -> None:
+    Dagster asks the file for its tables in the middle of a transaction. That question has a connection of its own here,
+    as it has without this module: the end of it rolls back what its connection has open.
+    """
+
+    def dispose(self) -> None:
         pass
 
+    def recreate(self) -> "_Kept":
+        return self
+
     def end(self) -> None:
-        super().close()
+        super().dispose()
 
 
 @contextmanager
 def quick_event_log() -> Iterator[None]:
     """While it lasts, each file of the log has one engine and stays open, and commits do not wait for the disk."""
     create_engine = sqlite_event_log.create_engine
-    connections: list[_Open] = []
     engines: dict[str, Engine] = {}
 
     def engine_of(url: str, connect_args: dict[str, Any], **_: Any) -> Engine:
         if url not in engines:
-            file = make_url(url).database or ""
             # The log's own lock lets one thread at a time use it.
-            connection = sqlite3.connect(file, check_same_thread=False, factory=_Open, **connect_args)
-            # In write-ahead mode, which the log has, a file stays whole without waiting: the log is synchronised before
-            # it is copied into the file.
-            connection.execute("pragma synchronous = normal")
-            connections.append(connection)
+            arguments = {**connect_args, "check_same_thread": False}
             # An engine that is kept has compiled its statements once.
-            engines[url] = create_engine(url, poolclass=NullPool, creator=lambda: connection)
+            engines[url] = create_engine(url, poolclass=_Kept, connect_args=arguments)
+            event.listen(engines[url], "connect", _do_not_wait)
         return engines[url]
 
     sqlite_event_log.create_engine = engine_of  # type: ignore[assignment]
@@ -49,5 +50,15 @@ def quick_event_log() -> Iterator[None]:
         yield
     finally:
         sqlite_event_log.create_engine = create_engine
-        for connection in connections:
-            connection.end()
+        for engine in engines.values():
+            assert isinstance(engine.pool, _Kept)
+            engine.pool.end()
+
+
+def _do_not_wait(connection: Any, _: Any) -> None:
+    """Have a new connection leave its commits to the system, which writes them some seconds later.
+
+    In write-ahead mode, which the log has, a file stays whole without waiting: the log is synchronised before it is
+    copied into the file.
+    """
+    connection.execute("pragma synchronous = normal")

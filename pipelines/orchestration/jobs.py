@@ -46,7 +46,7 @@ warehouse_job = define_asset_job(
 )
 
 
-def morning_schedule(time_zone: str) -> ScheduleDefinition:
+def morning_schedule(settings: Settings, time_zone: str) -> ScheduleDefinition:
     """At 05:00 in the company's zone; a morning with nothing new and nothing overdue is skipped."""
 
     @schedule(
@@ -58,7 +58,6 @@ def morning_schedule(time_zone: str) -> ScheduleDefinition:
     )
     def every_morning(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
         now = context.scheduled_execution_time
-        settings = Settings.from_environment()
         try:
             state = look(settings, now)
         except LockedError as error:
@@ -70,7 +69,7 @@ def morning_schedule(time_zone: str) -> ScheduleDefinition:
     return every_morning
 
 
-def arrival_sensor() -> SensorDefinition:
+def arrival_sensor(settings: Settings) -> SensorDefinition:
     """Looks every minute whether a file has arrived, or a failed run has left something to publish."""
 
     @sensor(
@@ -82,7 +81,7 @@ def arrival_sensor() -> SensorDefinition:
     def arriving_files(context: SensorEvaluationContext) -> RunRequest | SkipReason:
         now = datetime.now(UTC)
         try:
-            state = look(Settings.from_environment(), now)
+            state = look(settings, now)
         except LockedError as error:
             return SkipReason(error.cause)
         if state.is_idle or state.is_empty:

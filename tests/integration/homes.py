@@ -38,10 +38,12 @@ pipelines.publishing.dbt_project.BUILD += ["--exclude-resource-type", "test"]
 WITHOUT_DBT = """
 import os, shutil
 from pathlib import Path
-from types import SimpleNamespace
 import pipelines.commands.run_job
-pipelines.commands.run_job.models = SimpleNamespace(keys=[])
-pipelines.commands.run_job.LEDGER = []
+from pipelines.definitions import defs
+from pipelines.orchestration.assets import LEDGER
+left_out = {*LEDGER, *next(asset.keys for asset in defs.assets if asset.node_def.name == "models")}
+all_to_run = pipelines.commands.run_job.assets_to_run
+pipelines.commands.run_job.assets_to_run = lambda *given: all_to_run(*given) - left_out
 folder = Path(os.environ["CRMDW_HOME"]) / "published"
 if not (folder / ".candidate.duckdb").exists():
     shutil.copyfile(folder / "crm.duckdb", folder / ".candidate.duckdb")

@@ -34,6 +34,7 @@ from pipelines.sources.deliveries import Arrivals, Delivery
 
 TODAY = datetime.now(UTC).date()
 SOURCES: Any = SimpleNamespace(company=SimpleNamespace(time_zone="Asia/Seoul"), first_delivery_date=TODAY)
+SETTINGS: Any = SimpleNamespace()
 SOURCE: Any = SimpleNamespace(source_system="branch", feed="branch__customers")
 
 
@@ -85,7 +86,7 @@ def look(monkeypatch):
 def ask(look, instance):
     def ask(found: State | Exception) -> RunRequest | SkipReason:
         look(found)
-        return arrival_sensor()(build_sensor_context(instance=instance))
+        return arrival_sensor(SETTINGS)(build_sensor_context(instance=instance))
 
     return ask
 
@@ -189,11 +190,11 @@ def test_the_sensor_leaves_a_home_alone_that_somebody_is_writing_to(ask):
 def test_the_schedule_starts_no_second_run_behind_a_running_one(look):
     look(LockedError("“crmdw run” (process 1) is writing", "wait"))
     context = build_schedule_context(scheduled_execution_time=datetime.now(UTC))
-    assert is_skipped(morning_schedule("Asia/Seoul")(context), "the sensor looks every minute")
+    assert is_skipped(morning_schedule(SETTINGS, "Asia/Seoul")(context), "the sensor looks every minute")
 
 
 @pytest.mark.parametrize(("missing", "expected"), [(True, RunRequest), (False, SkipReason)])
 def test_the_schedule_runs_where_a_required_delivery_is_overdue_so_that_it_is_seen(look, missing, expected):
     look(state(Arrivals(), is_published=True, missing=missing))
     context = build_schedule_context(scheduled_execution_time=datetime.now(UTC))
-    assert isinstance(morning_schedule("Asia/Seoul")(context), expected)
+    assert isinstance(morning_schedule(SETTINGS, "Asia/Seoul")(context), expected)

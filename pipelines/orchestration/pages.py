@@ -28,6 +28,7 @@ from dagster_webserver.cli import DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_MAX
 from dagster_webserver.version import __version__
 
 from pipelines.errors import WarehouseError
+from pipelines.orchestration.code_location import LOCATION_NAME
 from pipelines.settings import Settings
 from pipelines.web.graphql_rule import queries_alone_by_get
 from pipelines.web.server import guarded_server
@@ -48,7 +49,7 @@ def serve(settings: Settings, bound: socket.socket, *, is_viewer: bool, proxy: s
     os.chdir(settings.home)
     configure_loggers(log_level=_LOG_LEVEL.upper())
     setup_interrupt_handlers()
-    code = ModuleTarget("pipelines.definitions", None, str(settings.home), None)
+    code = ModuleTarget("pipelines.definitions", None, str(settings.home), LOCATION_NAME)
     try:
         with DagsterInstance.get() as instance:
             instance.optimize_for_webserver(
