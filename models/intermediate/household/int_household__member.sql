@@ -87,47 +87,8 @@ ties as (
             and numbers.valid_from < coalesce(dwellings.valid_to, date '9999-12-31')
 ),
 
-comings_and_goings as (
-    select
-        dwelling_key,
-        phone,
-        valid_from as changed_date,
-        1 as member_change
-    from ties
-    union all
-    select
-        dwelling_key,
-        phone,
-        valid_to as changed_date,
-        -1 as member_change
-    from ties
-    where valid_to is not null
-),
-
-counted as (
-    select
-        dwelling_key,
-        phone,
-        changed_date as valid_from,
-        lead(changed_date) over (
-            partition by dwelling_key, phone
-            order by changed_date
-        ) as valid_to,
-        sum(sum(member_change)) over (
-            partition by dwelling_key, phone
-            order by changed_date
-            rows between unbounded preceding and current row
-        ) as member_count
-    from comings_and_goings
-    group by
-        dwelling_key,
-        phone,
-        changed_date
-),
-
 shared_numbers as (
-    select * from counted
-    where member_count >= 2
+    {{ shared_intervals('ties', ['dwelling_key', 'phone']) }}
 ),
 
 shared_days as (

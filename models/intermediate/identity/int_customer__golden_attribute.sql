@@ -1,29 +1,4 @@
 -- One row per customer, attribute and interval: the source record whose value stands for the customer.
-
--- What a delivery says of an attribute. An address travels with its area, a calendar with its date.
-{% set attribute_value -%}
-    case rules.attribute_code
-        when 'customer_name' then deliveries.customer_name
-        when 'party_type' then deliveries.party_type_code
-        when 'sex' then deliveries.sex_code
-        when 'birth_date' then cast(deliveries.birth_date as {{ dbt.type_string() }})
-        when 'phone' then deliveries.phone
-        when 'email' then deliveries.email
-        when 'area' then deliveries.area_id
-        when 'occupation' then deliveries.occupation
-        when 'income_band' then deliveries.income_band
-        when 'branch' then deliveries.branch_id
-        when 'manager' then deliveries.manager_id
-    end
-{%- endset %}
-{% set companion_value -%}
-    case
-        when rules.attribute_code = 'area' then deliveries.address
-        when rules.attribute_code = 'birth_date' and deliveries.birth_date is not null
-            then deliveries.birth_calendar
-    end
-{%- endset %}
-
 with
 
 deliveries as (
@@ -77,8 +52,8 @@ stated as (
         deliveries.customer_number,
         deliveries.record_number,
         rules.attribute_number,
-        {{ attribute_value }} as attribute_value,
-        {{ companion_value }} as companion_value,
+        {{ survivorship_value('rules.attribute_code', 'deliveries') }} as attribute_value,
+        {{ survivorship_companion('rules.attribute_code', 'deliveries') }} as companion_value,
         deliveries.delivery_date
     from numbered_deliveries as deliveries
     cross join rules
@@ -151,51 +126,10 @@ candidates as (
     from judged
 ),
 
-moments as (
-    select distinct
-        customer_number,
-        attribute_number,
-        delivery_date as valid_from
-    from changed
-),
-
-winners as (
-    select
-        moments.customer_number,
-        moments.attribute_number,
-        min(candidates.place) as place,
-        moments.valid_from
-    from moments
-    inner join candidates
-        on
-            moments.customer_number = candidates.customer_number
-            and moments.attribute_number = candidates.attribute_number
-            and moments.valid_from >= candidates.delivery_date
-            and moments.valid_from < coalesce(candidates.changed_again_date, date '9999-12-31')
-    group by
-        moments.customer_number,
-        moments.attribute_number,
-        moments.valid_from
-),
-
--- Another loser is no change.
-new_winners as (
-    select *
-    from winners
-    qualify lag(place) over (
-        partition by customer_number, attribute_number
-        order by valid_from
-    ) is distinct from place
-),
-
 intervals as (
-    select
-        *,
-        lead(valid_from) over (
-            partition by customer_number, attribute_number
-            order by valid_from
-        ) as valid_to
-    from new_winners
+    {{ winning_intervals(
+        'candidates', ['customer_number', 'attribute_number'], 'delivery_date', 'changed_again_date'
+    ) }}
 ),
 
 settled as (
@@ -220,8 +154,8 @@ settled as (
     select
         deliveries.record_number,
         rules.attribute_number,
-        {{ attribute_value }} as attribute_value,
-        {{ companion_value }} as companion_value,
+        {{ survivorship_value('rules.attribute_code', 'deliveries') }} as attribute_value,
+        {{ survivorship_companion('rules.attribute_code', 'deliveries') }} as companion_value,
         deliveries.delivery_date as stated_date,
         deliveries.delivery_date as valid_from,
         cast(null as date) as valid_to

@@ -8,6 +8,7 @@ gate_results as (
 final as (
     select
         batch_id,
+        feed,
         suite,
         expectation,
         severity,

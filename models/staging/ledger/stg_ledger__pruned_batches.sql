@@ -8,6 +8,7 @@ pruned_batches as (
 final as (
     select
         batch_id,
+        feed,
         delivered_before,
         rows_pruned
     from pruned_batches
