@@ -293,12 +293,13 @@ def personal_values(built: Home) -> set[str]:
 
 
 def _published_texts(home: Home) -> Iterator[tuple[str, str]]:
-    for schema, table, column in home.ask_published(
-        "select schema_name, table_name, column_name from duckdb_columns() where not internal"
-    ):
-        for (value,) in home.ask_published(f'select distinct "{column}"::varchar from {schema}.{table}'):
-            if value is not None:
-                yield f"{schema}.{table}.{column}", value
+    columns = home.ask_published("select schema_name, table_name, column_name from duckdb_columns() where not internal")
+    with duckdb.connect(str(home.published), read_only=True) as published:
+        for schema, table, column in columns:
+            texts = published.execute(f'select distinct "{column}"::varchar from {schema}.{table}').fetchall()
+            for (value,) in texts:
+                if value is not None:
+                    yield f"{schema}.{table}.{column}", value
 
 
 def test_the_published_file_holds_nobody_s_name_phone_mail_address_or_birth_date(built, personal_values):
