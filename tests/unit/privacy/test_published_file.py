@@ -134,6 +134,30 @@ def test_where_the_audit_refuses_the_file_nothing_is_done(home, settings, monkey
     assert before(settings) == unchanged
 
 
+@pytest.mark.parametrize(
+    "difference",
+    [
+        "create table marts.mart_of_nobody (customer_id varchar)",
+        "alter table core.fct_transaction drop customer_row_id",
+    ],
+)
+def test_where_a_table_is_not_as_its_model_says_nothing_is_done(home, settings, difference):
+    with duckdb.connect(str(settings.published_file)) as connection:
+        connection.execute(difference)
+    unchanged = before(settings)
+    assert not take(home)
+    assert before(settings) == unchanged
+
+
+def test_a_row_that_names_no_customer_stays_as_it_is(home, settings):
+    with duckdb.connect(str(settings.published_file)) as connection:
+        connection.execute("insert into core.fct_transaction values ('t0', null, null, 5)")
+        connection.execute("insert into marts.mart_rfm values (null, 3)")
+    assert take(home)
+    assert rows(settings, "from core.fct_transaction where amount = 5") == [("t0", None, None, 5)]
+    assert rows(settings, "from marts.mart_rfm where recency_score = 3") == [(None, 3)]
+
+
 def test_where_a_contract_s_number_is_made_of_its_customer_s_nothing_is_done(home, settings):
     home.add_source(
         "branch__contracts",
