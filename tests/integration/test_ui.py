@@ -146,3 +146,32 @@ def test_the_schedule_and_the_sensor_are_shown_as_running(pages, tmp_path):
     switches.nth(1).wait_for(state="attached", timeout=60_000)
     pages.page.screenshot(path=tmp_path / "automation.png")
     assert switches.count() == 2, "both are switched on"
+
+
+def test_the_partitions_of_the_deliveries_show_the_loaded_days(pages, tmp_path):
+    pages.look("/assets/deliveries?view=partitions", "Materialized (31)")
+    pages.page.screenshot(path=tmp_path / "partitions.png")
+
+
+def test_the_timeline_shows_the_command_line_s_run_at_its_code_location(pages, tmp_path):
+    pages.look("/overview/timeline", "crm_warehouse")
+    # A job without a run in these hours has no line.
+    pages.page.get_by_role("link", name="warehouse", exact=True).first.wait_for(timeout=60_000)
+    pages.page.screenshot(path=tmp_path / "timeline.png")
+
+
+@pytest.mark.parametrize(
+    ("asset", "plot"),
+    [
+        ("branch/transactions", "rows loaded"),
+        ("core/fct_transaction", "dagster/row_count"),
+        ("published/crm", "marts.mart_rfm"),
+    ],
+)
+def test_an_asset_s_page_plots_its_rows(pages, tmp_path, asset, plot):
+    pages.look(f"/assets/{asset}", "Metadata")
+    pages.page.get_by_text("Plots", exact=True).first.click()
+    heading = pages.page.get_by_text(plot, exact=True).first
+    heading.wait_for(timeout=60_000)
+    pages.page.locator("canvas").first.wait_for(timeout=60_000)
+    pages.page.screenshot(path=tmp_path / "plots.png")
