@@ -41,10 +41,10 @@ class Home(ConfigurableResource):
         )
 
     def setup_for_execution(self, context: InitResourceContext) -> None:
-        run = context.run.job_name if context.run else "a run"
-        self._stack.enter_context(writing(self.settings, f"Dagster job {run}", _WAIT_SECONDS))
         # dbt and Great Expectations read the environment.
         os.environ.update(dbt_environment(self.settings, self.sources_file.company))
+        run = context.run.job_name if context.run else "a run"
+        self._stack.enter_context(writing(self.settings, f"Dagster job {run}", _WAIT_SECONDS))
 
     def teardown_after_execution(self, context: InitResourceContext) -> None:
         self._stack.close()

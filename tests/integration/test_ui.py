@@ -347,3 +347,32 @@ def test_a_viewer_shows_the_same_and_changes_nothing(pages, changes, home, tmp_p
         programs = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
         assert programs and not any(b"dagster._daemon" in program for program in programs)
     assert _what_happened(pages) == before
+
+
+def test_the_partitions_of_the_deliveries_show_the_loaded_days(pages, tmp_path):
+    pages.look("/assets/deliveries?view=partitions", "Materialized (31)")
+    pages.page.screenshot(path=tmp_path / "partitions.png")
+
+
+def test_the_timeline_shows_the_command_line_s_run_at_its_code_location(pages, tmp_path):
+    pages.look("/overview/timeline", "crm_warehouse")
+    # A job without a run in these hours has no line.
+    pages.page.locator("a[href$='/crm_warehouse/jobs/warehouse']").first.wait_for(timeout=60_000)
+    pages.page.screenshot(path=tmp_path / "timeline.png")
+
+
+@pytest.mark.parametrize(
+    ("asset", "plot"),
+    [
+        ("branch/transactions", "rows loaded"),
+        ("core/fct_transaction", "dagster/row_count"),
+        ("published/crm", "marts.mart_rfm"),
+    ],
+)
+def test_an_asset_s_page_plots_its_rows(pages, tmp_path, asset, plot):
+    pages.look(f"/assets/{asset}", "Metadata")
+    pages.page.get_by_text("Plots", exact=True).first.click()
+    heading = pages.page.get_by_text(plot, exact=True).first
+    heading.wait_for(timeout=60_000)
+    pages.page.locator("canvas").first.wait_for(timeout=60_000)
+    pages.page.screenshot(path=tmp_path / "plots.png")
