@@ -49,9 +49,8 @@ class Home:
 
     def load(self, feed: str, **options: Any) -> LoadResult:
         sources_file = self.sources_file()
-        if not self.settings.warehouse.exists():
-            with connected(self.settings, self.settings.warehouse) as warehouse:
-                create_tables(warehouse)
+        with connected(self.settings, self.settings.warehouse) as warehouse:
+            create_tables(warehouse)
         return load_feed(self.settings, sources_file, feed, "run", **options)
 
     def rows_of(self, queries: Mapping[str, str]) -> dict[str, list[tuple]]:

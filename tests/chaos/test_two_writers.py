@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from integration.homes import COMMAND, Home, keep_parsed
+from integration.processes import Program, begin_program
 from loading_home import Home as Loading
 
 from pipelines.errors import ExitCode
@@ -62,21 +61,14 @@ def rows_of(home: Home) -> Content:
     return {name: rows for name, rows in content(home.folder).items() if not name.startswith(("ledger.", "state."))}
 
 
-def begin(home: Home, *arguments: str, program: str = COMMAND) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
-        cwd=home.folder.parent,
-        env=home.environment(),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+def begin(home: Home, *arguments: str, program: str = COMMAND) -> Program:
+    return begin_program(program, arguments, home.folder.parent, home.environment())
 
 
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+def wait_for(path: Path, process: Program) -> None:
     last = time.monotonic() + 180
     while not path.exists():
-        assert process.poll() is None, process.communicate()[0]
+        assert process.poll() is None, process.end()
         assert time.monotonic() < last, f"{path.name} did not come"
         time.sleep(0.05)
 
@@ -101,8 +93,8 @@ def test_while_one_command_writes_the_others_wait_or_are_told_who_holds_the_home
         assert "Remedy: wait until it ends" in done.stderr
     assert [process.poll() for process in (first, *waiting)] == [None] * 4, "the others wait"
     released.touch()
-    ends = [(process.communicate(timeout=500)[0], process.returncode) for process in (first, *waiting)]
-    assert [code for _, code in ends] == [ExitCode.INCOMPLETE] * 3 + [0], ends
+    ends = [process.end(seconds=500) for process in (first, *waiting)]
+    assert [done.returncode for done in ends] == [ExitCode.INCOMPLETE] * 3 + [0], ends
     assert alone.crmdw("run", *today).returncode == ExitCode.INCOMPLETE
     assert differences(rows_of(home), rows_of(alone)) == []
     assert unaccounted(home.folder) == []

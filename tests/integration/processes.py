@@ -9,9 +9,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
 from tempfile import TemporaryDirectory
+from typing import Any
 
 LIBRARIES = [
     "dagster",
@@ -25,22 +27,50 @@ LIBRARIES = [
     "yaml",
 ]
 
+_OUTPUTS = ("stdout", "stderr")
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(LIBRARIES)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that runs, or has ended; what it writes lies in files until then."""
+
+    arguments: tuple[str, ...]
+    process: Any
+    written: TemporaryDirectory[str]
+
+    @property
+    def pid(self) -> int:
+        return int(self.process.pid)
+
+    def poll(self) -> int | None:
+        """Its exit code, negative for a signal; None while it runs."""
+        return self.process.exitcode
+
+    def end(self, seconds: float | None = None) -> CompletedProcess[str]:
+        """Wait for its end; its exit code, and what it has written. Fails after so many `seconds`."""
+        self.process.join(seconds)
+        assert self.process.exitcode is not None, f"{self.arguments} has not ended within {seconds} s"
+        texts = [Path(self.written.name, name).read_text(encoding="utf-8") for name in _OUTPUTS]
+        self.written.cleanup()
+        return CompletedProcess(self.arguments, self.process.exitcode, *texts)
+
+
+def begin_program(program: str, arguments: tuple[str, ...], folder: Path, environment: dict[str, str]) -> Program:
+    """Begin to run the text `program` in `folder`."""
+    written = TemporaryDirectory()
+    outputs = [Path(written.name) / name for name in _OUTPUTS]
+    process = _SERVER.Process(target=_act, args=(program, arguments, folder, environment, outputs))
+    process.start()
+    return Program(arguments, process, written)
 
 
 def run_program(
     program: str, arguments: tuple[str, ...], folder: Path, environment: dict[str, str]
 ) -> CompletedProcess[str]:
     """Run the text `program` in `folder` to its end; its exit code, negative for a signal, and what it has written."""
-    with TemporaryDirectory() as written:
-        outputs = [Path(written) / name for name in ("stdout", "stderr")]
-        process = _SERVER.Process(target=_act, args=(program, arguments, folder, environment, outputs))
-        process.start()
-        process.join()
-        assert process.exitcode is not None
-        texts = [output.read_text(encoding="utf-8") for output in outputs]
-    return CompletedProcess(arguments, process.exitcode, *texts)
+    return begin_program(program, arguments, folder, environment).end()
 
 
 def _act(

@@ -17,7 +17,7 @@ from pipelines.contracts import Column, Feed, feeds
 from pipelines.person.search import Hit, search
 from pipelines.settings import Settings
 
-from .homes import WITHOUT_DBT, Home
+from .homes import Home
 
 CANARY = {
     "name": "독고카나리",
@@ -138,9 +138,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     for number, command in enumerate(commands):
         name = home.ask(held)[0][0] if "{held}" in command else ""
         arguments = [part.replace("{held}", name).replace("{folder}", str(home.folder.parent)) for part in command]
-        # What dbt writes has been written by the run.
-        preamble = WITHOUT_DBT if command[0] == "retract" else ""
-        done = home.crmdw(*arguments, preamble=preamble)
+        done = home.crmdw(*arguments)
         (printed / f"{number:02}_{command[0]}.txt").write_text(f"{done.returncode}\n{done.stdout}\n{done.stderr}")
     return home
 

@@ -450,6 +450,7 @@ print("\\n", *rows, used)
 """
 
 
+@pytest.mark.long
 def test_a_million_rows_are_streamed_and_never_held(table: Server, home_of: MakeHome) -> None:
     table.execute(
         """

@@ -48,6 +48,9 @@ class Gate:
         self.settings = Settings(folder, folder / "sources.yml", "1GB", 2, 3)
         self.feed = feed
         self.lines: list[Row] = []
+        # What is put into the gate and into the warehouse when they are asked, each by one connection.
+        self.of_gate: list[tuple[str, Row]] = []
+        self.of_warehouse: list[tuple[str, Row]] = []
         self.file = folder / "gate.duckdb"
         with connected(self.settings, self.settings.warehouse) as warehouse:
             create_tables(warehouse)
@@ -66,8 +69,7 @@ class Gate:
         self.insert("batches", BATCH | {"batch_id": batch_id} | changes)
 
     def insert(self, table: str, row: Row) -> None:
-        with connected(self.settings, self.file) as gate:
-            _insert(gate, table, row)
+        self.of_gate.append((table, row))
 
     def loaded(self, day: date, **changes: Any) -> None:
         """A line of the ledger."""
@@ -102,8 +104,7 @@ class Gate:
 
     def known(self, table: str, row: Row) -> None:
         """A row of a raw table."""
-        with connected(self.settings, self.settings.warehouse) as warehouse:
-            _insert(warehouse, f"raw.{table}", row)
+        self.of_warehouse.append((f"raw.{table}", row))
 
     def results(self) -> dict[str, dict[str, tuple[str, str]]]:
         """Rule -> batch -> observed and limit, of the batches that fail it."""
@@ -117,12 +118,9 @@ class Gate:
                 "where schema_name = 'ledger' and table_name = 'loads' and not is_nullable"
             ).fetchall()
             zeros = {name: 0 for (name,) in needed}
-            # Of one transaction: each statement by itself would be put onto the disk.
-            warehouse.execute("begin")
-            for line in self.lines:
-                _insert(warehouse, "ledger.loads", zeros | line)
-            warehouse.execute("commit")
+            _insert(warehouse, [*self.of_warehouse, *(("ledger.loads", zeros | line) for line in self.lines)])
         with connected(self.settings, self.file) as gate:
+            _insert(gate, self.of_gate)
             compare_batches(gate, self.settings, self.feed)
             for judgement in judge(gate, "judged_batches", suite(self.feed)):
                 told = f"select batch_id, {judgement.observed}, {judgement.limit} from judged_batches order by batch_id"
@@ -134,9 +132,13 @@ class Gate:
         return found
 
 
-def _insert(connection: Any, table: str, row: Row) -> None:
-    names = ", ".join(identifier(name) for name in row)
-    connection.execute(f"insert into {table} ({names}) values ({', '.join('?' * len(row))})", list(row.values()))
+def _insert(connection: Any, rows: list[tuple[str, Row]]) -> None:
+    """All in one transaction: each row by itself would be put onto the disk."""
+    connection.execute("begin")
+    for table, row in rows:
+        names = ", ".join(identifier(name) for name in row)
+        connection.execute(f"insert into {table} ({names}) values ({', '.join('?' * len(row))})", list(row.values()))
+    connection.execute("commit")
 
 
 @pytest.fixture
