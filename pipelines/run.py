@@ -18,6 +18,8 @@ from pipelines.publish import candidate_file
 from pipelines.settings import Settings
 from pipelines.shortage import remedy_for_models
 
+# What `dbt_project/macros/refusals.sql` says: the table, how many rows break which rule, and keys of two of them.
+_REFUSED = re.compile(r"^.*?refused: (.+)$", re.MULTILINE)
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -69,11 +71,14 @@ def _error(settings: Settings, events: list[Any], run_id: str) -> Exception:
             return locked
         if step == "models":
             tests = [c.check_name for c in failed_checks if c.severity.value == "ERROR"]
-            cause = (
-                f"dbt could not build the models; failed tests: {', '.join(tests)}"
-                if tests
-                else (f"dbt could not build the models:\n{_dbt_message(failure.message)}")
-            )
+            refused = _REFUSED.findall(failure.message)
+            cause = "dbt could not build the models"
+            if tests:
+                cause += f"; failed tests: {', '.join(tests)}"
+            if refused:
+                cause += ":\n  " + "\n  ".join(dict.fromkeys(refused))
+            elif not tests:
+                cause += f":\n{_dbt_message(failure.message)}"
             return BuildError(cause, remedy_for_models(failure.message, run_id))
         if step == "candidate" and failed_checks:
             faults = [f"{c.check_name}: {_metadata(c, 'faults')}" for c in failed_checks if c.asset_key == CANDIDATE]
