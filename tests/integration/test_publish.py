@@ -187,14 +187,17 @@ _BUILD_HOLDERS = _BUILD.format(names=["stg_branch__contract_holders", "bridge_co
 _BUILD_SCORES = _BUILD.format(names=["mart_rfm"])
 
 
-def test_a_failed_dbt_test_ends_with_5_names_the_test_and_leaves_the_published_file(copy):
+def test_a_broken_contract_ends_with_5_names_column_and_rows_and_leaves_the_published_file(copy):
     before = copy.published_state()
     with duckdb.connect(str(copy.warehouse)) as warehouse:
         spoil = "update raw.branch__contract_holders set holder_role = 'friend' where holder_role = 'insured'"
-        assert warehouse.execute(spoil).fetchall() != [(0,)]
+        ((spoilt,),) = warehouse.execute(spoil).fetchall()
+    assert spoilt > 1
     done = copy.crmdw("publish", preamble=_BUILD_HOLDERS)
     assert done.returncode == 5, done.stderr
-    assert "failed tests: bridge_contract_customer.holder_role_accepted_values" in done.stderr
+    rule = f"{spoilt} rows break the rule: holder_role in ('holder', "
+    assert f"bridge_contract_customer: {rule}" in done.stderr
+    assert re.search(r", for example contract_holder_id \w{32} and \w{32}", done.stderr)
     assert "the published file stays what it was" in done.stderr
     assert "Traceback" not in done.stderr
     assert copy.published_state() == before
