@@ -14,6 +14,12 @@ create temp table members as
 from (values ('-1', 'unknown', 'Unknown'), ('-2', 'not_applicable', 'Not applicable'))
     as members (id, code, label);
 
+-- A customer can be erased; what it points to cannot.
+create temp table customer_members as
+select id, code, id as reference from members
+union all
+values ('-3', 'erased', '-2');
+
 create table core.dim_product as
 select
     key_of('grocer', product_id) as product_id,
@@ -65,14 +71,14 @@ with households as (
     from households
     full join read_parquet(getvariable('data') || '/demographics.parquet') as surveyed using (household_id)
     union all
-    select id, id, id, code, code, code, 0 from members
+    select id, reference, reference, code, code, code, 0 from customer_members
 )
 select
     -- Nobody changes here: each customer has one interval.
-    if(id in ('-1', '-2'), id, key_of(id, date '1900-01-01')) as customer_row_id,
+    if(id in ('-1', '-2', '-3'), id, key_of(id, date '1900-01-01')) as customer_row_id,
     id as customer_id,
     branch as branch_id,
-    if(id in ('-1', '-2'), id, '-2') as manager_id,
+    if(id = '-1', '-1', '-2') as manager_id,
     channel as channel_code,
     party_type as party_type_code,
     label_of(party_type) as party_type_label,
@@ -183,6 +189,8 @@ select
     coalesce(dim_customer.customer_row_id, '-1') as customer_row_id,
     coalesce(dim_campaign.campaign_id, '-1') as campaign_id,
     'dm' as channel_code,
+    if(dim_customer.customer_id is null, 'unknown', 'stated') as customer_attribution_code,
+    label_of(customer_attribution_code) as customer_attribution_label,
     'campaign' as origin,
     null::varchar as cell,
     'treatment' as assignment_code,
