@@ -14,6 +14,12 @@ create temp table members as
 from (values ('-1', 'unknown', 'Unknown'), ('-2', 'not_applicable', 'Not applicable'))
     as members (id, code, label);
 
+-- A customer can be erased; what it points to cannot.
+create temp table customer_members as
+select id, code, id as reference from members
+union all
+values ('-3', 'erased', '-2');
+
 create table core.dim_product as
 select
     key_of('grocer', product_id) as product_id,
@@ -55,24 +61,28 @@ with households as (
     select distinct household_id from read_parquet(getvariable('data') || '/transactions.parquet')
 ), known as (
     select
-        key_of('grocer', coalesce(households.household_id, surveyed.household_id)) as id,
+        key_of('grocer', households.household_id) as id,
         '-1' as branch,
         'branch' as channel,
         'person' as party_type,
         'unknown' as code,
-        coalesce(nullif(trim(nfc_normalize(surveyed.income)), ''), 'unknown') as income_band,
-        1 as records,
+        if(version = 1, 'unknown', coalesce(nullif(trim(nfc_normalize(surveyed.income)), ''), 'unknown')) as income_band,
+        1::bigint as records,
+        if(version = 1, date '1900-01-01', date '2018-01-02') as valid_from,
+        if(version = 1 and surveyed.income is not null, date '2018-01-02', null) as valid_to,
     from households
-    full join read_parquet(getvariable('data') || '/demographics.parquet') as surveyed using (household_id)
+    cross join (values (1), (2)) as versions (version)
+    left join read_parquet(getvariable('data') || '/demographics.parquet') as surveyed using (household_id)
+    where version = 1 or nullif(trim(nfc_normalize(surveyed.income)), '') is not null
     union all
-    select id, id, id, code, code, code, 0 from members
+    select id, reference, reference, code, code, code, 0, date '1900-01-01', null from customer_members
 )
 select
-    -- Nobody changes here: each customer has one interval.
-    if(id in ('-1', '-2'), id, key_of(id, date '1900-01-01')) as customer_row_id,
+    -- The survey, dated a day later than all else, is the only change.
+    if(id in ('-1', '-2', '-3'), id, key_of(id, valid_from)) as customer_row_id,
     id as customer_id,
     branch as branch_id,
-    if(id in ('-1', '-2'), id, '-2') as manager_id,
+    if(id = '-1', '-1', '-2') as manager_id,
     channel as channel_code,
     party_type as party_type_code,
     label_of(party_type) as party_type_label,
@@ -86,14 +96,14 @@ select
     null::varchar as district,
     null::decimal(18, 2) as area_median_income_amount,
     records as source_record_count,
-    true as is_current,
+    valid_to is null as is_current,
     null::date as registered_date,
-    date '1900-01-01' as valid_from,
-    null::date as valid_to,
+    valid_from,
+    valid_to,
 from known;
 
 create table core.dim_customer_current as
-select * exclude (is_current, valid_to) from core.dim_customer;
+select * exclude (is_current, valid_to) from core.dim_customer where is_current;
 
 create table core.dim_campaign as
 with known as (
@@ -163,7 +173,10 @@ select
     day_of(lines.transacted_at) as transaction_date,
     lines.transacted_at,
 from lines
-left join core.dim_customer on lines.customer = dim_customer.customer_id
+left join core.dim_customer
+    on lines.customer = dim_customer.customer_id
+    and day_of(lines.transacted_at) >= dim_customer.valid_from
+    and day_of(lines.transacted_at) < coalesce(dim_customer.valid_to, date '9999-12-31')
 left join core.dim_product on lines.product = dim_product.product_id
 left join core.dim_branch on lines.branch = dim_branch.branch_id;
 
@@ -183,6 +196,8 @@ select
     coalesce(dim_customer.customer_row_id, '-1') as customer_row_id,
     coalesce(dim_campaign.campaign_id, '-1') as campaign_id,
     'dm' as channel_code,
+    if(dim_customer.customer_id is null, 'unknown', 'stated') as customer_attribution_code,
+    label_of(customer_attribution_code) as customer_attribution_label,
     'campaign' as origin,
     null::varchar as cell,
     'treatment' as assignment_code,
@@ -191,7 +206,7 @@ select
     null::decimal(18, 2) as cost_amount,
     null::decimal(18, 2) as mailing_cost_amount,
     'missing' as cost_rule,
-    0 as mailing_count,
+    0::bigint as mailing_count,
     0::bigint as returned_mailing_count,
     if(contacts.assigned_at is null, 'not_applicable', 'unknown') as delivery_state_code,
     label_of(delivery_state_code) as delivery_state_label,
@@ -204,8 +219,12 @@ select
     null::date as mailed_date,
     null::date as returned_date,
     contacts.assigned_at,
+    contacts.assigned_at as sent_at,
 from contacts
-left join core.dim_customer on contacts.customer = dim_customer.customer_id
+left join core.dim_customer
+    on contacts.customer = dim_customer.customer_id
+    and coalesce(day_of(contacts.assigned_at), date '1900-01-01') >= dim_customer.valid_from
+    and coalesce(day_of(contacts.assigned_at), date '1900-01-01') < coalesce(dim_customer.valid_to, date '9999-12-31')
 left join core.dim_campaign on contacts.campaign = dim_campaign.campaign_id;
 
 create table core.fct_response as
@@ -234,7 +253,10 @@ select
     responses.responded_at,
 from responses
 left join core.fct_contact on responses.contact = fct_contact.contact_id
-left join core.dim_customer on responses.customer = dim_customer.customer_id
+left join core.dim_customer
+    on responses.customer = dim_customer.customer_id
+    and day_of(responses.responded_at) >= dim_customer.valid_from
+    and day_of(responses.responded_at) < coalesce(dim_customer.valid_to, date '9999-12-31')
 left join core.dim_campaign on responses.campaign = dim_campaign.campaign_id;
 
 create table core.dim_date as

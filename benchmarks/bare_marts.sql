@@ -16,7 +16,7 @@ with realised as (
     from core.dim_customer_current as dim_customer
     left join realised using (customer_id)
     left join expected_values as expected using (customer_id)
-    where dim_customer.customer_id not in ('-1', '-2')
+    where dim_customer.customer_id not in ('-1', '-2', '-3')
 )
 select
     customer_id,
@@ -60,7 +60,7 @@ with bounds as (
         where net_sale_amount > 0
         group by all
     ) as last_purchases using (customer_id)
-    where dim_customer.customer_id not in ('-1', '-2')
+    where dim_customer.customer_id not in ('-1', '-2', '-3')
 ), long as (
     unpivot (
         select

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
+from agreement import require_agreement
 from bulk_load import load_memory, load_ratio, one_more_day
 from erasure import erasure
 from figures import Figure, cost
@@ -18,8 +19,11 @@ from identity import identity
 from process_measurement import Measurement, measure
 from small_day import deliver, hold_back
 
+<<<<<<< HEAD
 from pipelines.publishing.content_hash import published_tables, table_hash
 
+=======
+>>>>>>> refs/heads/bench
 FOLDER = Path(__file__).resolve().parent
 PROJECT = FOLDER.parent
 CRMDW = str(Path(sys.executable).parent / "crmdw")
@@ -79,7 +83,7 @@ def complete_journey(work: Path, runs: int) -> Iterator[Figure]:
     yield Figure("bare DuckDB script, same core and marts", f"{bare_seconds:.1f} s")
     yield from cost(min(bare, key=_seconds))
     yield Figure("ratio", f"{seconds / bare_seconds:.1f}")
-    yield Figure("tables of equal content", _agreement(home / "published" / "crm.duckdb", out))
+    yield Figure("tables of equal content", require_agreement(home / "published" / "crm.duckdb", out))
 
 
 def million_customers(work: Path, runs: int) -> Iterator[Figure]:
@@ -142,17 +146,3 @@ def _steps(measurement: Measurement) -> Iterator[Figure]:
     for step, seconds in sorted(long.items(), key=lambda item: -item[1]):
         yield Figure(f"    {step}", f"{seconds:.1f} s")
     yield Figure("    everything else", f"{measurement.seconds - sum(long.values()):.1f} s")
-
-
-def _agreement(published: Path, bare: Path) -> str:
-    """How many of the bare script's tables hold exactly what is published, and which do not."""
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{published}' as published (read_only)")
-        connection.execute(f"attach '{bare}' as bare (read_only)")
-        tables = published_tables(connection, "bare")
-        differing = [
-            f"{schema}.{table}"
-            for schema, table in tables
-            if table_hash(connection, "bare", schema, table) != table_hash(connection, "published", schema, table)
-        ]
-    return f"{len(tables) - len(differing)} of {len(tables)}" + "".join(f", not {name}" for name in differing)
