@@ -19,11 +19,6 @@ from identity import identity
 from process_measurement import Measurement, measure
 from small_day import deliver, hold_back
 
-<<<<<<< HEAD
-from pipelines.publishing.content_hash import published_tables, table_hash
-
-=======
->>>>>>> refs/heads/bench
 FOLDER = Path(__file__).resolve().parent
 PROJECT = FOLDER.parent
 CRMDW = str(Path(sys.executable).parent / "crmdw")
