@@ -177,7 +177,8 @@ def _table(taken: dict[str, dict[str, list[Measurement]]], count: int) -> Iterat
     small, more = "one small day, all feeds", f"one small day, {count} more marts"
     if small in taken and more in taken:
         costs = [(processor(more, side) - processor(small, side)) / count for side in ("other", "this")]
-        yield f"{'one more mart with its tests':<34}{costs[0]:>14.2f} cpu{costs[1]:>14.2f} cpu{costs[1] / costs[0]:>8.2f}"
+        shown_costs = "".join(f"{cost:.2f} cpu".rjust(18) for cost in costs)
+        yield f"{'one more mart with its tests':<34}{shown_costs}{costs[1] / costs[0]:>8.2f}"
 
 
 def main() -> None:
