@@ -3,16 +3,12 @@
 from dagster import Definitions, in_process_executor
 
 from pipelines.contracts import feeds
-from pipelines.orchestration.assets import (
-    candidate_asset,
-    deliveries_asset,
-    feed_asset,
-    identity,
-    ledger_asset,
-    publish,
-)
 from pipelines.orchestration.dbt_assets import Dbt, models_asset, published_models
+from pipelines.orchestration.feed_assets import deliveries_asset, feed_asset
+from pipelines.orchestration.identity_asset import identity
 from pipelines.orchestration.jobs import arrival_sensor, morning_schedule, warehouse_job
+from pipelines.orchestration.ledger_asset import ledger_asset
+from pipelines.orchestration.publish_assets import candidate_asset, publish
 from pipelines.orchestration.resources import Home
 from pipelines.publishing.dbt_project import DBT_EXECUTABLE, ensure_manifest
 from pipelines.settings import PROJECT_ROOT, Settings

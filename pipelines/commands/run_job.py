@@ -15,7 +15,7 @@ from pipelines.definitions import defs
 from pipelines.errors import AuditError, BuildError, IncompleteError, WarehouseError
 from pipelines.home.shortage import remedy_for_models
 from pipelines.orchestration import run_tags
-from pipelines.orchestration.assets import CANDIDATE, COMPANY, DELIVERIES, feed_key
+from pipelines.orchestration.asset_keys import CANDIDATE, COMPANY, DELIVERIES, feed_key
 from pipelines.orchestration.code_location import job_origin
 from pipelines.orchestration.event_log import quick_event_log
 from pipelines.orchestration.jobs import JOB_NAME

@@ -151,7 +151,7 @@ def test_a_mended_file_gives_the_tables_it_would_have_given_at_once(built, repub
 def test_a_failed_audit_ends_with_6_names_the_rule_and_leaves_the_published_file(copy):
     before = copy.published_state()
     preamble = f"""{WITHOUT_DBT}
-import duckdb, pipelines.orchestration.assets
+import duckdb, pipelines.orchestration.publish_assets
 from pipelines.publishing.publication import candidate_file, close_candidate
 def spoilt(settings):
     rows = close_candidate(settings)
@@ -160,7 +160,7 @@ def spoilt(settings):
         connection.execute("create view marts.a_view as select 1 as one")
         connection.execute("checkpoint")
     return rows
-pipelines.orchestration.assets.close_candidate = spoilt
+pipelines.orchestration.publish_assets.close_candidate = spoilt
 """
     done = copy.crmdw("publish", preamble=preamble)
     assert done.returncode == 6, done.stderr
@@ -205,7 +205,7 @@ def test_a_broken_contract_ends_with_5_names_column_and_rows_and_leaves_the_publ
 
 _ONE_MART = """
 from dagster import AssetKey, DagsterInstance
-from pipelines.orchestration.assets import CANDIDATE, PUBLISHED
+from pipelines.orchestration.asset_keys import CANDIDATE, PUBLISHED
 from pipelines.definitions import defs
 with DagsterInstance.get() as instance:
     result = defs.resolve_job_def("warehouse").execute_in_process(
@@ -226,7 +226,7 @@ def test_one_mart_that_is_built_alone_is_published_beside_all_others(copy):
 # A file may have no more bytes than dbt's manifest needs: what dbt has built stays in the candidate's log.
 _FILL_THE_DISK = """
 import resource
-import pipelines.orchestration.assets
+import pipelines.orchestration.publish_assets
 from dagster_dbt import DbtCliResource
 def limited(act):
     def acting(*arguments, **options):
@@ -237,7 +237,7 @@ def limited(act):
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     return acting
 DbtCliResource.cli = limited(DbtCliResource.cli)
-pipelines.orchestration.assets.close_candidate = limited(pipelines.orchestration.assets.close_candidate)
+pipelines.orchestration.publish_assets.close_candidate = limited(pipelines.orchestration.publish_assets.close_candidate)
 """
 
 
