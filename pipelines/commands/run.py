@@ -41,13 +41,13 @@ def run(
             run_as_of(command, as_of.date(), out.expanduser().resolve())
         return
     with writing_command("run", wait, today) as command:
-        state = look(command.settings, command.now)
-        for text in state.arrivals.left_out:
+        status = look(command.settings, command.now)
+        for text in status.arrivals.left_out:
             errors.print(escape(text), soft_wrap=True)
-        if state.is_idle or state.is_empty:
-            if state.is_published and state.completeness.is_complete:
+        if status.is_idle or status.is_empty:
+            if status.is_published and status.completeness.is_complete:
                 command.show_summary()
-            show_idle(console, command.settings, state)
+            show_idle(console, command.settings, status)
             return
-        tags = tags_to_load(state.sources_file, state.delivery_days, command.now)
-        command.run_job(tags, f"{len(state.arrivals.to_load):,} deliveries have arrived")
+        tags = tags_to_load(status.sources_file, status.delivery_days, command.now)
+        command.run_job(tags, f"{len(status.arrivals.to_load):,} deliveries have arrived")

@@ -19,8 +19,8 @@ def status(today: Today = None) -> None:
 
     settings = Settings.from_environment()
     try:
-        state = look(settings, instant_of(settings, today))
+        found = look(settings, instant_of(settings, today))
     except LockedError as error:
         errors.print(f"{escape(error.cause)}; ask again when it has ended", soft_wrap=True)
         raise typer.Exit(error.exit_code) from None
-    show_status(console, settings, state)
+    show_status(console, settings, found)

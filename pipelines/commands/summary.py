@@ -12,7 +12,7 @@ from pipelines.connections import connected
 from pipelines.errors import IncompleteError
 from pipelines.home.shell_command import shell_command
 from pipelines.ledger.loads import conservation, conservation_line
-from pipelines.loading.look import State
+from pipelines.loading.look import Status
 from pipelines.settings import Settings
 
 _HELD = """
@@ -116,44 +116,46 @@ def _last_delivery_date(warehouse: duckdb.DuckDBPyConnection) -> date | None:
     return row[0] if row else None
 
 
-def show_idle(console: Console, settings: Settings, state: State) -> None:
+def show_idle(console: Console, settings: Settings, status: Status) -> None:
     """Say why a run has nothing to do.
 
     Raises IncompleteError where a required delivery keeps it from publishing.
     """
-    hint = f"\nNo file fits any source; see {shell_command(settings, 'doctor')}" if state.is_empty else ""
-    if not state.completeness.is_complete:
+    hint = f"\nNo file fits any source; see {shell_command(settings, 'doctor')}" if status.is_empty else ""
+    if not status.completeness.is_complete:
         raise IncompleteError(
             "nothing has arrived, and a required delivery is missing or refused:\n  "
-            + "\n  ".join(state.completeness.required)
+            + "\n  ".join(status.completeness.required)
             + hint,
             "deliver or mend these files and run again; the published file stays what it was",
         )
-    missing = len(state.completeness.optional)
-    if state.is_empty:
+    missing = len(status.completeness.optional)
+    if status.is_empty:
         console.print(f"Nothing has arrived yet, and nothing required is overdue.{hint}", soft_wrap=True, markup=False)
     else:
         rest = f"; optional deliveries missing still, as published: {missing}" if missing else " and nothing overdue"
-        console.print(f"\nNothing new{rest}; complete to {state.completeness.complete_date}.")
+        console.print(f"\nNothing new{rest}; complete to {status.completeness.complete_date}.")
 
 
-def show_status(console: Console, settings: Settings, state: State) -> None:
+def show_status(console: Console, settings: Settings, status: Status) -> None:
     """Print, per feed and system, what is loaded, then what waits, what is missing, and the published file."""
-    table = Table(title=f"{state.sources_file.company.name}: {settings.home}", title_justify="left")
+    table = Table(title=f"{status.sources_file.company.name}: {settings.home}", title_justify="left")
     for heading in ("feed", "system", "batches", "refused", "first", "last", "loaded", "held back"):
         table.add_column(heading, justify="left" if heading in ("feed", "system") else "right", overflow="fold")
-    for feed, system, batches, refused, first, last, loaded, held in state.batches:
+    for feed, system, batches, refused, first, last, loaded, held in status.batches:
         table.add_row(feed, system, f"{batches:,}", f"{refused:,}", str(first), str(last), f"{loaded:,}", f"{held:,}")
     console.print(table)
-    if state.counts:
-        console.print(conservation_line(state.counts))
-    console.print(f"complete to {state.completeness.complete_date}; {len(state.arrivals.to_load):,} deliveries waiting")
-    for text in state.arrivals.left_out:
+    if status.counts:
+        console.print(conservation_line(status.counts))
+    console.print(
+        f"complete to {status.completeness.complete_date}; {len(status.arrivals.to_load):,} deliveries waiting"
+    )
+    for text in status.arrivals.left_out:
         console.print(text, soft_wrap=True, markup=False)
-    published = "up to date" if state.is_published else f"not up to date: {shell_command(settings, 'run')}"
+    published = "up to date" if status.is_published else f"not up to date: {shell_command(settings, 'run')}"
     console.print(f"published: {settings.published_file} is {published}", soft_wrap=True)
     console.print(f"as a page: {shell_command(settings, 'quality', 'report', '--open')}", soft_wrap=True, markup=False)
-    for kind, texts in (("required", state.completeness.required), ("optional", state.completeness.optional)):
+    for kind, texts in (("required", status.completeness.required), ("optional", status.completeness.optional)):
         for text in texts[:20]:
             console.print(f"{kind}, missing or refused: {text}", soft_wrap=True)
         if len(texts) > 20:

@@ -24,16 +24,16 @@ def write_ledger(warehouse: duckdb.DuckDBPyConnection, feed: Feed, run_id: str) 
 
 
 def write_completeness(
-    warehouse: duckdb.DuckDBPyConnection, company: Company, state: Completeness, now: datetime
+    warehouse: duckdb.DuckDBPyConnection, company: Company, completeness: Completeness, now: datetime
 ) -> None:
     """Write the company, the complete date, what is missing, and the instant (with a zone) at which it was judged."""
     warehouse.execute("delete from ledger.company")
     warehouse.execute(
         "insert into ledger.company (time_zone, currency, complete_date, judged_at) values (?, ?, ?, ?)",
-        [company.time_zone, company.currency, state.complete_date, now.astimezone(UTC).replace(tzinfo=None)],
+        [company.time_zone, company.currency, completeness.complete_date, now.astimezone(UTC).replace(tzinfo=None)],
     )
     warehouse.execute("delete from ledger.shortfalls")
-    for fall in state.shortfalls:
+    for fall in completeness.shortfalls:
         warehouse.execute(
             "insert into ledger.shortfalls (feed, source_system, delivery_date, kind, is_required) "
             "values (?, ?, ?, ?, ?)",

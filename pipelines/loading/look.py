@@ -28,7 +28,7 @@ order by all
 
 
 @dataclass(frozen=True)
-class State:
+class Status:
     """What a look found. `is_published`: what is loaded, or missing, is what was published.
 
     `batches` has a line per feed and system: the two, batches, refused ones, first and last date, rows loaded and held.
@@ -57,15 +57,15 @@ class State:
         return not self.arrivals.to_load and (self.is_published or not self.completeness.is_complete)
 
 
-def look(settings: Settings, now: datetime) -> State:
-    """The state of the home at the instant `now`.
+def look(settings: Settings, now: datetime) -> Status:
+    """The status of the home at the instant `now`.
 
     Holds the home's lock while it reads the warehouse, because DuckDB lets nobody write while somebody reads, and
     closes it before it opens a single source file. Raises SourcesFileError, and LockedError where a command is writing.
     """
     sources_file = load_sources_file(settings.sources_file)
     today = sources_file.company.business_day(now)
-    nothing = State(sources_file, Arrivals(), assess(sources_file, [], now), {}, False)
+    nothing = Status(sources_file, Arrivals(), assess(sources_file, [], now), {}, False)
     require_warehouse(settings)
     if not settings.warehouse.exists():
         return replace(nothing, arrivals=find_arrivals(Known(), sources_file, today=today))
@@ -81,7 +81,7 @@ def look(settings: Settings, now: datetime) -> State:
         batches = warehouse.execute(_BATCHES).fetchall()
     is_there = settings.published_file.exists()
     arrivals = find_arrivals(ledger, sources_file, today=today)
-    return State(sources_file, arrivals, completeness, counts, is_published and is_there, batches)
+    return Status(sources_file, arrivals, completeness, counts, is_published and is_there, batches)
 
 
 def instant_of(settings: Settings, today: datetime | None) -> datetime:

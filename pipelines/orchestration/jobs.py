@@ -24,7 +24,7 @@ from dagster import (
 )
 
 from pipelines.errors import LockedError
-from pipelines.loading.look import State, look
+from pipelines.loading.look import Status, look
 from pipelines.orchestration.run_tags import tags_to_load
 from pipelines.settings import Settings
 
@@ -59,12 +59,12 @@ def morning_schedule(settings: Settings, time_zone: str) -> ScheduleDefinition:
     def every_morning(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
         now = context.scheduled_execution_time
         try:
-            state = look(settings, now)
+            status = look(settings, now)
         except LockedError as error:
             return SkipReason(f"{error.cause}; the sensor looks every minute whether that has left something to do")
-        if (state.is_idle or state.is_empty) and state.completeness.is_complete:
+        if (status.is_idle or status.is_empty) and status.completeness.is_complete:
             return SkipReason("nothing new and nothing overdue")
-        return RunRequest(run_key=now.isoformat(), tags=tags_to_load(state.sources_file, state.delivery_days, now))
+        return RunRequest(run_key=now.isoformat(), tags=tags_to_load(status.sources_file, status.delivery_days, now))
 
     return every_morning
 
@@ -81,35 +81,35 @@ def arrival_sensor(settings: Settings) -> SensorDefinition:
     def arriving_files(context: SensorEvaluationContext) -> RunRequest | SkipReason:
         now = datetime.now(UTC)
         try:
-            state = look(settings, now)
+            status = look(settings, now)
         except LockedError as error:
             return SkipReason(error.cause)
-        if state.is_idle or state.is_empty:
+        if status.is_idle or status.is_empty:
             return SkipReason("nothing new")
         _end_dead_runs(context.instance, now)
         waiting = RunsFilter(job_name=JOB_NAME, statuses=[DagsterRunStatus.QUEUED, *_BEGUN])
         if context.instance.get_run_records(waiting, limit=1):
             return SkipReason("a run is queued or has started")
         last = next(iter(context.instance.get_run_records(RunsFilter(job_name=JOB_NAME), limit=1)), None)
-        if last and _is_too_early(last, state, now):
+        if last and _is_too_early(last, status, now):
             return SkipReason(f"run {last.dagster_run.run_id} has failed; it is tried again a quarter of an hour later")
         # With the last run, because the same file may come again after another, and a failed run is to be repeated.
-        asked = [last.dagster_run.run_id if last else "", *sorted(one.batch_id for one in state.arrivals.to_load)]
+        asked = [last.dagster_run.run_id if last else "", *sorted(one.batch_id for one in status.arrivals.to_load)]
         return RunRequest(
             run_key=hashlib.md5("-".join(asked).encode()).hexdigest(),
-            tags=tags_to_load(state.sources_file, state.delivery_days, now),
+            tags=tags_to_load(status.sources_file, status.delivery_days, now),
         )
 
     return arriving_files
 
 
-def _is_too_early(last: RunRecord, state: State, now: datetime) -> bool:
+def _is_too_early(last: RunRecord, status: Status, now: datetime) -> bool:
     """Whether the last run has just failed, and no file has changed since it began."""
     if last.dagster_run.status not in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED):
         return False
     ended = last.end_time or 0.0
     began = last.start_time or ended
-    is_mended = any(began < one.modified_nanoseconds / 1e9 < now.timestamp() for one in state.arrivals.to_load)
+    is_mended = any(began < one.modified_nanoseconds / 1e9 < now.timestamp() for one in status.arrivals.to_load)
     return now.timestamp() - ended < _PAUSE.total_seconds() and not is_mended
 
 

@@ -69,12 +69,12 @@ def ledger_asset() -> AssetsDefinition:
         now = instant(context.run.tags)
         with connected(home.settings, home.settings.warehouse) as warehouse:
             loads = current_loads(warehouse)
-            state = assess(sources_file, loads, now)
-            write_completeness(warehouse, sources_file.company, state, now)
+            completeness = assess(sources_file, loads, now)
+            write_completeness(warehouse, sources_file.company, completeness, now)
             counts = conservation(warehouse)
-        yield MaterializeResult(asset_key=COMPANY, metadata={"complete date": str(state.complete_date)})
+        yield MaterializeResult(asset_key=COMPANY, metadata={"complete date": str(completeness.complete_date)})
         yield MaterializeResult(asset_key=AssetKey(["ledger", "loads"]), metadata=counts)
-        yield MaterializeResult(asset_key=SHORTFALLS, metadata={"shortfalls": len(state.shortfalls)})
+        yield MaterializeResult(asset_key=SHORTFALLS, metadata={"shortfalls": len(completeness.shortfalls)})
         yield MaterializeResult(asset_key=GATE_RESULTS)
         yield MaterializeResult(asset_key=PRUNED_BATCHES)
         yield AssetCheckResult(
@@ -86,10 +86,10 @@ def ledger_asset() -> AssetsDefinition:
         yield AssetCheckResult(
             asset_key=COMPANY,
             check_name="required_deliveries",
-            passed=state.is_complete,
+            passed=completeness.is_complete,
             metadata={
-                "missing or refused": "\n".join(state.required) or "none",
-                "optional, missing or refused": "\n".join(state.optional) or "none",
+                "missing or refused": "\n".join(completeness.required) or "none",
+                "optional, missing or refused": "\n".join(completeness.optional) or "none",
             },
         )
         lines = freshness(sources_file, loads, now)

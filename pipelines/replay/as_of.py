@@ -172,8 +172,8 @@ def _load(
     load_archived(aside, sources_file, [manifest for manifest in known if manifest], edition.run_id, progress)
     with connected(aside, aside.warehouse) as warehouse:
         judged_at = edition.judged_at.replace(tzinfo=UTC)
-        state = assess(sources_file, current_loads(warehouse), judged_at)
-        write_completeness(warehouse, sources_file.company, state, judged_at)
+        completeness = assess(sources_file, current_loads(warehouse), judged_at)
+        write_completeness(warehouse, sources_file.company, completeness, judged_at)
 
 
 def compared(settings: Settings, candidate: Path, edition: Edition, out: Path) -> Remade:

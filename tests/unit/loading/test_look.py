@@ -42,9 +42,9 @@ def test_a_published_home_without_arrivals_is_idle(published: Home) -> None:
 def test_a_reload_that_was_not_published_is_not_forgotten(published: Home) -> None:
     published.sources[0]["columns"]["customer_name"] = "other"
     published.load(CUSTOMERS, reload=Reload())
-    state = look(published.settings, NOW)
-    assert not state.arrivals.to_load
-    assert not state.is_idle
+    status = look(published.settings, NOW)
+    assert not status.arrivals.to_load
+    assert not status.is_idle
 
 
 def test_another_currency_is_not_idle(published: Home) -> None:
@@ -64,9 +64,9 @@ def test_a_new_file_is_not_idle_and_a_refused_one_is_not_run_again(published: Ho
     published.sources_file()
     assert not look(published.settings, NOW).is_idle
     published.load(CUSTOMERS)
-    state = look(published.settings, NOW)
-    assert not state.completeness.is_complete
-    assert state.is_idle
+    status = look(published.settings, NOW)
+    assert not status.completeness.is_complete
+    assert status.is_idle
 
 
 def test_a_warehouse_left_without_its_tables_is_as_good_as_none(home: Home) -> None:
