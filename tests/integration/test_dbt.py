@@ -22,8 +22,9 @@ def test_the_unit_tests_of_the_models_hold_in(zone, copy):
     done = dbt(copy, "test", "--select", "test_type:unit", "--show-all-deprecations", zone=zone)
     assert done.returncode == 0, done.stdout
     results = json.loads((dbt_target(copy, zone) / "run_results.json").read_text(encoding="utf-8"))["results"]
-    assert len(results) > 20
-    assert {result["status"] for result in results} == {"pass"}
+    verdicts = [result["status"] for result in results if result["unique_id"].startswith("unit_test.")]
+    assert len(verdicts) > 20
+    assert set(verdicts) == {"pass"}
     assert "Deprecat" not in done.stdout, done.stdout
     # What was parsed in one home is taken over in its copy, which spares each test with a copy five seconds.
     assert ("Unable to do partial parsing" in done.stdout) == (zone != ZONE), done.stdout
