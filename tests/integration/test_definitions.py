@@ -105,7 +105,7 @@ def test_every_dbt_test_is_a_check(built, told):
     manifest = json.loads((built.folder / "dbt" / "manifest.json").read_text(encoding="utf-8"))
     tests = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
     checks = {check.split(":", 1)[1] for check in told["checks"]}
-    assert len(tests) > 100
+    assert len(tests) > 80
     assert tests - checks == set()
 
 
