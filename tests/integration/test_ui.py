@@ -152,7 +152,7 @@ def test_the_run_s_page_shows_its_success_and_its_steps(pages, tmp_path):
     runs = pages.graphql("{ runsOrError { ... on Runs { results { runId status } } } }")["runsOrError"]["results"]
     assert [run["status"] for run in runs] == ["SUCCESS"]
     live: list[str] = []
-    pages.page.on("websocket", lambda opened: opened.on("framereceived", live.append))
+    pages.page.on("websocket", lambda opened: opened.on("framereceived", lambda frame: live.append(str(frame))))
     text = pages.look(f"/runs/{runs[0]['runId']}", "Success", "branch__transactions", "candidate")
     pages.page.screenshot(path=tmp_path / "run.png")
     assert "Failure" not in text
