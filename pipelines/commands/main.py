@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from pipelines.commands.terminal import errors
 from pipelines.errors import EXIT_CODE_MEANINGS, WarehouseError
+from pipelines.home.garbage import collect_seldom
 
 _EXIT_CODES = "\n\n".join(f"{code.value}  {meaning}" for code, meaning in EXIT_CODE_MEANINGS.items())
 
@@ -95,6 +96,7 @@ def options(
 
 def main() -> None:
     """Run the command; an error that a person can mend is shown as cause and remedy, without a traceback."""
+    collect_seldom()
     arguments = _options_first(sys.argv[1:])
     # Whatever is written, by DuckDB, Dagster and dbt too, is the owner's alone.
     os.umask(0o077)

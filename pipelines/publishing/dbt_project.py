@@ -9,7 +9,7 @@ from pipelines.errors import BuildError
 from pipelines.settings import PROJECT_ROOT, Settings
 from pipelines.sources.configuration import Company
 
-DBT_EXECUTABLE = Path(sys.executable).parent / "dbt"
+DBT_EXECUTABLE = Path(sys.executable).parent / "crmdw-dbt"
 BUILD = ["build", "--exclude-resource-type", "unit_test"]
 """What dbt is asked for: all but the unit tests, which prove the code on one zone; `make test` runs them."""
 
