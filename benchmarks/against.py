@@ -40,9 +40,10 @@ class Checkout:
         """Run a command of this checkout on a home."""
         script = tomllib.loads((self.folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
         module, function = script["crmdw"].split(":")
-        program = f"import sys; from {module} import {function}; sys.argv[0] = 'crmdw'; {function}()"
+        # The folder stands before the one in which this benchmark was called.
+        program = f"import sys; sys.path.insert(0, sys.argv.pop(1)); from {module} import {function}; {function}()"
         environment = {"PYTHONPATH": str(self.folder), "CRMDW_HOME": str(home), "CRMDW_SOURCES": ""}
-        return measure([sys.executable, "-c", program, *arguments], environment)
+        return measure([sys.executable, "-c", program, str(self.folder), *arguments], environment)
 
 
 @dataclass(frozen=True)
