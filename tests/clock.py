@@ -43,7 +43,8 @@ BEGAN = time.monotonic()
 def processor_seconds() -> float:
     """Of this process and all its descendants, also of those that live on, such as a server that forks for each test.
 
-    The kernel adds a process's ticks to its parent's when the parent has waited for it, so that none is lost.
+    The kernel adds a process's ticks to its parent's when the parent waits for it. What outlives its parent is lost:
+    a web server's helpers, once the server is stopped.
     """
     ticks: dict[int, int] = {}
     children: dict[int, list[int]] = {}
