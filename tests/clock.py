@@ -43,7 +43,8 @@ BEGAN = time.monotonic()
 def processor_seconds() -> float:
     """Of this process and all its descendants, also of those that live on, such as a server that forks for each test.
 
-    The kernel adds a process's ticks to its parent's when the parent has waited for it, so that none is lost.
+    The kernel adds a process's ticks to its parent's when the parent waits for it. What outlives its parent is lost:
+    a web server's helpers, once the server is stopped.
     """
     ticks: dict[int, int] = {}
     children: dict[int, list[int]] = {}
@@ -104,5 +105,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.write_line(f"{wall:9.1f}  {processor:9.1f}  {len(rest)} other files")
     wall, processor = (sum(seconds[file] for file in files) for seconds in (CLOCK.wall, CLOCK.processor))
     terminalreporter.write_line(f"{wall:9.1f}  {processor:9.1f}  all files, one after the other")
-    wall, processor = time.monotonic() - BEGAN, CLOCK.processor[""] + processor_seconds()
+    # The processes of pytest-xdist have told theirs, which the kernel has added to this one's when they ended.
+    own = sum(os.times()[:2]) if CLOCK.processor[""] else processor_seconds()
+    wall, processor = time.monotonic() - BEGAN, CLOCK.processor[""] + own
     terminalreporter.write_line(f"{wall:9.1f}  {processor:9.1f}  the run, with its start and the search for tests")
