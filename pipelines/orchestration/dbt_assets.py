@@ -70,5 +70,8 @@ def published_models(models: AssetsDefinition) -> list[AssetKey]:
 
 
 def _finished(event: Any) -> str | None:
-    key = getattr(event, "asset_key", None)
-    return key.path[-1] if key else None
+    """The model that an event says is built or tested: a test names its asset, a model its node of dbt."""
+    if key := getattr(event, "asset_key", None):
+        return str(key.path[-1])
+    node = (getattr(event, "metadata", None) or {}).get("unique_id")
+    return str(node.value).rsplit(".", 1)[-1] if node else None
