@@ -9,7 +9,7 @@ import pytest
 from daily_customers import COLUMNS, CUSTOMERS
 from hypothesis import settings
 from integration import homes
-from loading_home import Home
+from loading_home import LoadingHome
 from made_once import made_once
 
 from pipelines.settings import Settings
@@ -30,33 +30,33 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 
 @pytest.fixture(scope="session")
-def new_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Home]:
+def new_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], LoadingHome]:
     """Makes as many homes as a test needs; a property-based test needs one per example."""
 
-    def make() -> Home:
+    def make() -> LoadingHome:
         folder = tmp_path_factory.mktemp("home")
-        return Home(Settings(folder, folder / "sources.yml", "1GB", 2, 3))
+        return LoadingHome(Settings(folder, folder / "sources.yml", "1GB", 2, 3))
 
     return make
 
 
 @pytest.fixture
-def home(new_home: Callable[[], Home]) -> Home:
+def home(new_home: Callable[[], LoadingHome]) -> LoadingHome:
     return new_home()
 
 
 @pytest.fixture
-def branch(home: Home) -> Home:
+def branch(home: LoadingHome) -> LoadingHome:
     """A home to which one branch system delivers customers daily, in CP949."""
     home.add_source(CUSTOMERS, "customers_{date:%Y%m%d}.csv", COLUMNS, codec="cp949")
     return home
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> homes.Home:
+def built(tmp_path_factory: pytest.TempPathFactory) -> homes.CommandHome:
     """A home that has been simulated and run once. Nobody changes it."""
     folder = made_once(tmp_path_factory, "built", lambda folder: homes.simulated(folder / "home").succeed("run"))
-    return homes.Home(folder / "home")
+    return homes.CommandHome(folder / "home")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -17,7 +17,7 @@ from pipelines.sources.sources_file import load_sources_file
 
 
 @dataclass
-class Home:
+class LoadingHome:
     """A home folder and the sources that its sources file will have."""
 
     settings: Settings

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 from made_once import made_once
 
 from pipelines.connections import connected
@@ -47,15 +47,15 @@ _COLUMNS = {
 
 
 @pytest.fixture(scope="session")
-def person_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def person_home(tmp_path_factory: pytest.TempPathFactory) -> LoadingHome:
     """The home, loaded through the real gate. K00001 of `branch` and 77777 of `shop` are one by the ledger."""
     folder = made_once(tmp_path_factory, "person", lambda folder: _load(_home(folder)))
     # Tests open its warehouse for writing, which two processes cannot.
     return _home(shutil.copytree(folder, tmp_path_factory.mktemp("person") / "home"))
 
 
-def _home(folder: Path) -> Home:
-    home = Home(Settings(folder, folder / "sources.yml", "1GB", 2, 3))
+def _home(folder: Path) -> LoadingHome:
+    home = LoadingHome(Settings(folder, folder / "sources.yml", "1GB", 2, 3))
     for feed, columns in _COLUMNS.items():
         names = columns.split(",")
         mapping: dict[str, Any] = {name: name for name in names}
@@ -67,7 +67,7 @@ def _home(folder: Path) -> Home:
     return home
 
 
-def _load(home: Home) -> None:
+def _load(home: LoadingHome) -> None:
     for feed, columns in _COLUMNS.items():
         home.deliver(f"{feed}.csv", f"{columns}\n{_FILES[feed]}")
     home.deliver("shop.jsonl", '{"customer_key": "77777", "customer_name": "하 늘별", "phone": "02-333-4444"}\n')

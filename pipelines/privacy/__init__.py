@@ -1,4 +1,4 @@
-"""What is kept of one person, and where: found, shown, searched for, pruned.
+"""What becomes of one person's data on request: shown as a document, erased, or kept apart until a day.
 
-Personal data passes through here to the caller who asks about one person. It is written only where the caller says.
+Personal data passes through here for whoever asks about one person, and is written nowhere but where they say.
 """

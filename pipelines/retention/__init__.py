@@ -1,1 +1,1 @@
-"""What is kept longer than it need be, and how it goes."""
+"""What is kept longer than it needs to be, and how it goes."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.simulator import simulate
 
@@ -33,12 +33,12 @@ def simulated_transactions(folder: Path) -> tuple[Table, dict[str, Any]]:
     return Table([*header, LAST_COLUMN], rows), entry["columns"]
 
 
-def add_source(home: Home, form: Format, header: list[str], columns: dict[str, Any]) -> None:
+def add_source(home: LoadingHome, form: Format, header: list[str], columns: dict[str, Any]) -> None:
     """Have the home expect any number of files of the format for one day, told apart by their part."""
     path = f"{form.name}/{{date:%Y%m%d}}_{{part}}.{form.ending}"
     home.add_source(FEED, path, **form.entry(header, columns), source_system=form.name)
 
 
-def deliver(home: Home, form: Format, part: str, content: bytes) -> Path:
+def deliver(home: LoadingHome, form: Format, part: str, content: bytes) -> Path:
     """Put a file of the format into the home."""
     return home.deliver(f"{form.name}/20240131_{part}.{form.ending}", content)

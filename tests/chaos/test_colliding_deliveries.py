@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.errors import SourcesFileError
 
@@ -27,7 +27,7 @@ def file_of(name: str, *keys: int) -> str:
 
 
 @pytest.fixture
-def crowded(home: Home) -> Home:
+def crowded(home: LoadingHome) -> LoadingHome:
     """Two systems that deliver the same feed on the same days under the same keys; two days are loaded."""
     for system in ("branch", "agency"):
         home.add_source(FEED, f"{system}/{PATTERN}", COLUMNS, codec="cp949", source_system=system)
@@ -38,7 +38,7 @@ def crowded(home: Home) -> Home:
     return home
 
 
-def rows_by_batch(home: Home) -> dict[str, list[tuple]]:
+def rows_by_batch(home: LoadingHome) -> dict[str, list[tuple]]:
     """Batch -> its rows in raw and quarantine, and its line in the ledger."""
     found: dict[str, list[tuple]] = {}
     for query in (
@@ -51,7 +51,7 @@ def rows_by_batch(home: Home) -> dict[str, list[tuple]]:
     return found
 
 
-def batches_of(home: Home, system: str, day: int, part: str = "a") -> list[str]:
+def batches_of(home: LoadingHome, system: str, day: int, part: str = "a") -> list[str]:
     rows = home.rows(
         "select batch_id from ledger.loads where is_current and source_system = ? and delivery_date = ? and part = ?",
         system,
@@ -61,7 +61,7 @@ def batches_of(home: Home, system: str, day: int, part: str = "a") -> list[str]:
     return [batch for (batch,) in rows]
 
 
-def load_and_compare(home: Home, change: Callable[[], object], corrected: list[str]) -> set[str]:
+def load_and_compare(home: LoadingHome, change: Callable[[], object], corrected: list[str]) -> set[str]:
     """Make the change and load; every batch but the corrected ones must stay as it is. Returns the new batches."""
     before = rows_by_batch(home)
     change()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from .contents import unaccounted
 
@@ -107,7 +107,7 @@ class Meddler:
             change(Path(name))
 
 
-def loaded(home: Home, day: int) -> list[tuple[str, str]]:
+def loaded(home: LoadingHome, day: int) -> list[tuple[str, str]]:
     query = f"select customer_key, customer_name from raw.{FEED} where delivery_date = ? order by row_number"
     return home.rows(query, f"2024-01-0{day}")
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.errors import WarehouseError
 
@@ -35,7 +35,7 @@ def customer_file(first: int, count: int) -> str:
     return "번호,이름,생일\n" + "".join(rows)
 
 
-def prepared(home: Home) -> Home:
+def prepared(home: LoadingHome) -> LoadingHome:
     """Home with a day loaded, a correction of it and a new day delivered."""
     home.add_source(FEED, "customers_{date:%Y%m%d}.csv", COLUMNS, codec="cp949")
     home.deliver("customers_20240101.csv", customer_file(0, 2000), codec="cp949")
@@ -49,11 +49,11 @@ def prepared(home: Home) -> Home:
 class Start:
     """A home before a load, and what it holds after it."""
 
-    home: Home
+    home: LoadingHome
     expected: Content
 
 
-def copied(home: Home, folder: Path) -> Home:
+def copied(home: LoadingHome, folder: Path) -> LoadingHome:
     shutil.copytree(home.settings.home, folder, dirs_exist_ok=True)
     return replace(home, settings=replace(home.settings, home=folder, sources_file=folder / "sources.yml"))
 
@@ -102,7 +102,7 @@ def limited(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def load_where_it_is_full(home: Home) -> str | None:
+def load_where_it_is_full(home: LoadingHome) -> str | None:
     """The error of a load for which there may be too little room; None where there was enough."""
     try:
         home.load(FEED)
@@ -111,7 +111,7 @@ def load_where_it_is_full(home: Home) -> str | None:
     return None
 
 
-def assert_recovers(home: Home, error: str | None, start: Start) -> None:
+def assert_recovers(home: LoadingHome, error: str | None, start: Start) -> None:
     """The error is clear, and the next load gives what an undisturbed one does."""
     if error:
         assert re.search(r"(?s)disk is full.*MB free.*Remedy: make room", error), error

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from .contents import Content, content, differences, leftovers, unaccounted
 from .killing import KillServer
@@ -29,11 +29,11 @@ def customer_file(*keys: int, wrong: int = 0) -> str:
     return HEADER + "".join(lines) + "W1,김은경,1990-02-31\n" * wrong
 
 
-def deliver_customers(home: Home, day: int, text: str) -> Path:
+def deliver_customers(home: LoadingHome, day: int, text: str) -> Path:
     return home.deliver(f"customers_202401{day:02}.csv", text, codec="cp949")
 
 
-def customers(home: Home) -> dict[str, Any]:
+def customers(home: LoadingHome) -> dict[str, Any]:
     home.add_source(CUSTOMERS, "customers_{date:%Y%m%d}.csv", COLUMNS, codec="cp949")
     deliver_customers(home, 1, customer_file(*range(40), wrong=1))
     deliver_customers(home, 2, customer_file(1, 2, wrong=2))
@@ -42,11 +42,11 @@ def customers(home: Home) -> dict[str, Any]:
     return {"feed": CUSTOMERS}
 
 
-def first_load(home: Home, load: Load) -> dict[str, Any]:
+def first_load(home: LoadingHome, load: Load) -> dict[str, Any]:
     return customers(home)
 
 
-def corrections(home: Home, load: Load) -> dict[str, Any]:
+def corrections(home: LoadingHome, load: Load) -> dict[str, Any]:
     load(customers(home))
     deliver_customers(home, 1, customer_file(*range(1, 42)))
     deliver_customers(home, 2, "refused again\n")
@@ -55,7 +55,7 @@ def corrections(home: Home, load: Load) -> dict[str, Any]:
     return {"feed": CUSTOMERS}
 
 
-def late_snapshot(home: Home, load: Load) -> dict[str, Any]:
+def late_snapshot(home: LoadingHome, load: Load) -> dict[str, Any]:
     home.add_source(AREAS, "areas_{date:%Y%m%d}.csv", {"area_key": "code", "province": "name"}, codec="utf-8")
     home.deliver("areas_20240101.csv", "code,name\nA,서울\nB,부산\n")
     home.deliver("areas_20240115.csv", "code,name\nA,서울\nB,대구\nC,광주\n")
@@ -64,14 +64,14 @@ def late_snapshot(home: Home, load: Load) -> dict[str, Any]:
     return {"feed": AREAS}
 
 
-def reading_anew(home: Home, load: Load) -> dict[str, Any]:
+def reading_anew(home: LoadingHome, load: Load) -> dict[str, Any]:
     load(customers(home))
     # A day whose file is gone is read from the archive.
     deliver_customers(home, 4, "").unlink()
     return {"feed": CUSTOMERS, "reload": True}
 
 
-Preparation = Callable[[Home, Load], dict[str, Any]]
+Preparation = Callable[[LoadingHome, Load], dict[str, Any]]
 SCENARIOS: list[Preparation] = [first_load, corrections, late_snapshot, reading_anew]
 KILLS = 20 * SCALE // len(SCENARIOS)
 

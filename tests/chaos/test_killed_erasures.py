@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.connections import connected
 from pipelines.ledger.export import export_state
@@ -43,12 +43,12 @@ def counts(home: Path) -> dict[str, int]:
     return {name: len(rows) for name, rows in content(home).items()}
 
 
-def hits(home: Home, folder: Path) -> list[Hit]:
+def hits(home: LoadingHome, folder: Path) -> list[Hit]:
     return search(home.settings, folder, VALUES, [folder / "inbox", folder / "scratch"])
 
 
 @pytest.fixture(scope="module")
-def erased(person_home: Home, run: KillServer, tmp_path_factory: pytest.TempPathFactory) -> Erased:
+def erased(person_home: LoadingHome, run: KillServer, tmp_path_factory: pytest.TempPathFactory) -> Erased:
     folder = tmp_path_factory.mktemp("erased")
     before = Path(shutil.copytree(person_home.settings.home, folder / "before"))
     settings = replace(person_home.settings, home=before, sources_file=before / "sources.yml")

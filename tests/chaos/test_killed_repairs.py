@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.errors import ExitCode
 
@@ -50,7 +50,7 @@ def rows_of(home: Path) -> Content:
 
 @pytest.fixture(scope="module")
 def repaired(new_home, run: KillServer, tmp_path_factory) -> Repaired:
-    home: Home = new_home()
+    home: LoadingHome = new_home()
     home.add_source(FEED, "customers_{date:%Y%m%d}.csv", COLUMNS, codec="utf-8")
     for day in (1, 2, 3):
         rows = "".join(f"K{key},김은경,1990-01-31\n" for key in range(day, day + 30))

@@ -14,7 +14,7 @@ from random import Random
 
 import duckdb
 import pytest
-from integration.homes import COMMAND, UNTESTED, WITHOUT_DBT, Home, copied_inbox
+from integration.homes import COMMAND, UNTESTED, WITHOUT_DBT, CommandHome, copied_inbox
 
 from pipelines.publishing.content_hash import content_hash
 
@@ -41,7 +41,7 @@ listen(kill)
 STEPS = ["branch__customers", "branch__transactions", "ledger", "models", "candidate", "publish"]
 
 
-def kill(home: Home, step: str, report: int = 1, effect: int = 0) -> int:
+def kill(home: CommandHome, step: str, report: int = 1, effect: int = 0) -> int:
     """Run `crmdw run` and kill it, and what it has started; its exit code."""
     preamble = _KILL_AT_REPORT.format(folder=str(Path(__file__).parent), step=step, report=report, effect=effect)
     if step != "models":
@@ -66,7 +66,7 @@ def kill(home: Home, step: str, report: int = 1, effect: int = 0) -> int:
     return code
 
 
-def published_hash(home: Home) -> str | None:
+def published_hash(home: CommandHome) -> str | None:
     """The content of the published file, found by reading all of it; None where there is none."""
     if not home.published.exists():
         return None
@@ -76,7 +76,7 @@ def published_hash(home: Home) -> str | None:
 
 
 @pytest.fixture
-def unbuilt(built: Home, tmp_path: Path) -> Home:
+def unbuilt(built: CommandHome, tmp_path: Path) -> CommandHome:
     """The same home before its marts were built, with another published file of the day before."""
     home = built.copied_to(tmp_path / "home")
     with duckdb.connect(str(home.warehouse)) as warehouse:

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.contracts import SYSTEM_COLUMNS, feeds
 
@@ -66,7 +66,7 @@ def mutant(number: int, table: Table) -> Mutant:
 class Intact:
     """A home with one intact file of every format loaded, what was sent, and the loaded values of each sent row."""
 
-    home: Home
+    home: LoadingHome
     table: Table
     values: frozenset[tuple[Any, ...]]
 
@@ -89,11 +89,11 @@ def within(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def loaded_values(home: Home, condition: str = "true", *parameters: Any) -> list[tuple[Any, ...]]:
+def loaded_values(home: LoadingHome, condition: str = "true", *parameters: Any) -> list[tuple[Any, ...]]:
     return home.rows(f"select {', '.join(COLUMNS)} from raw.{FEED} where {condition} order by all", *parameters)
 
 
-def everything_of(home: Home, part: str) -> list[list[tuple[Any, ...]]]:
+def everything_of(home: LoadingHome, part: str) -> list[list[tuple[Any, ...]]]:
     """All that the warehouse holds of the deliveries of a part."""
     batches = "batch_id in (select batch_id from ledger.loads where part = ?)"
     return [
@@ -153,12 +153,12 @@ def test_mutated_files_end_as_loaded_quarantined_or_refused(intact, tmp_path, nu
         assert home.load(FEED).batches == 0, "what was judged once is not judged again"
 
 
-def copied(home: Home, folder: Path) -> Home:
+def copied(home: LoadingHome, folder: Path) -> LoadingHome:
     shutil.copytree(home.settings.home, folder)
     return replace(home, settings=replace(home.settings, home=folder, sources_file=folder / "sources.yml"))
 
 
-def faults(home: Home, one: Mutant, path: Path, refused: list[str], intact: Intact) -> list[str]:
+def faults(home: LoadingHome, one: Mutant, path: Path, refused: list[str], intact: Intact) -> list[str]:
     """What is wrong with how a damaged file ended."""
     lines = home.rows(
         "select batch_id, verdict, reason, rows_read, rows_loaded, rows_quarantined, rows_duplicate, rows_unchanged, "

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from integration.homes import COMMAND, Home, keep_parsed
+from integration.homes import COMMAND, CommandHome, keep_parsed
 from integration.processes import Program, begin_program
-from loading_home import Home as Loading
+from loading_home import LoadingHome
 
 from pipelines.errors import ExitCode
 from pipelines.settings import Settings
@@ -41,27 +41,27 @@ with DagsterInstance.get() as instance:
 """
 
 
-def delivered(folder: Path, parsed: Home) -> Home:
+def delivered(folder: Path, parsed: CommandHome) -> CommandHome:
     """A home whose required feed lacks its second day: a run loads, and ends before it builds the marts."""
     folder.mkdir(mode=0o700)
-    loading = Loading(Settings(folder, folder / "sources.yml", "1GB", 2, 3))
+    loading = LoadingHome(Settings(folder, folder / "sources.yml", "1GB", 2, 3))
     loading.add_source(
         FEED, "customers_{date:%Y%m%d}.csv", {"customer_key": "번호", "birth_date": "생일"}, codec="utf-8"
     )
     rows = "".join(f"K{key},1990-01-31\n" for key in range(60))
     loading.deliver("customers_20240101.csv", f"번호,생일\n{rows}W1,1990-02-31\n")
     loading.sources_file()
-    home = Home(folder)
+    home = CommandHome(folder)
     keep_parsed(parsed, home)
     return home
 
 
-def rows_of(home: Home) -> Content:
+def rows_of(home: CommandHome) -> Content:
     """What a home holds, without the ledger, which tells of every load."""
     return {name: rows for name, rows in content(home.folder).items() if not name.startswith(("ledger.", "state."))}
 
 
-def begin(home: Home, *arguments: str, program: str = COMMAND) -> Program:
+def begin(home: CommandHome, *arguments: str, program: str = COMMAND) -> Program:
     return begin_program(program, arguments, home.folder.parent, home.environment())
 
 

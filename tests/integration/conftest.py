@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from .homes import Home
+from .homes import CommandHome
 
 
 @pytest.fixture
-def copy(built: Home, tmp_path: Path) -> Home:
+def copy(built: CommandHome, tmp_path: Path) -> CommandHome:
     """A copy of the built home, to be spoilt."""
     return built.copied_to(tmp_path / "home")

@@ -55,7 +55,7 @@ COMMAND = "\nfrom pipelines.commands.main import main\nmain()\n"
 
 
 @dataclass(frozen=True)
-class Home:
+class CommandHome:
     """One home folder."""
 
     folder: Path
@@ -99,10 +99,10 @@ class Home:
         """Run a Python program that finds this home."""
         return run_program(program, arguments, self.folder.parent, self.environment(**environment))
 
-    def copied_to(self, folder: Path) -> Home:
+    def copied_to(self, folder: Path) -> CommandHome:
         """A copy of the home, with modes and times as they are."""
         subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
-        copy = Home(folder)
+        copy = CommandHome(folder)
         if (self.folder / "dbt").exists():
             keep_parsed(self, copy)
         return copy
@@ -148,12 +148,12 @@ class Home:
         self.sources_file.write_text("".join(lines), encoding="utf-8")
 
 
-def dbt_target(home: Home, zone: str) -> Path:
+def dbt_target(home: CommandHome, zone: str) -> Path:
     """Where dbt writes; zone and currency are read while parsing, so each other zone parses for itself."""
     return home.folder / "dbt" / ("" if zone == ZONE else zone.replace("/", "-"))
 
 
-def dbt(home: Home, *arguments: str, zone: str = ZONE) -> subprocess.CompletedProcess[str]:
+def dbt(home: CommandHome, *arguments: str, zone: str = ZONE) -> subprocess.CompletedProcess[str]:
     """One command of dbt on a home, as a process of its own; it adds to what is published, or was built before."""
     home.published.parent.mkdir(exist_ok=True)
     if home.published.exists() and not home.candidate.exists():
@@ -179,12 +179,12 @@ def _rows(file: Path, query: str, parameters: list[Any] | None) -> list[tuple[An
         return connection.execute(query, parameters or []).fetchall()
 
 
-def simulated(folder: Path) -> Home:
+def simulated(folder: Path) -> CommandHome:
     """A fresh home with one simulated month, in which three rows are dirty in known ways and MOVER moves house.
 
     Nothing is loaded yet.
     """
-    home = Home(folder)
+    home = CommandHome(folder)
     home.succeed("simulate", "--customers", str(CUSTOMERS), "--start", START, "--end", END)
     transactions = home.inbox_file("branch/transactions_20240115.csv")
     lines = transactions.read_bytes().splitlines(keepends=True)
@@ -201,7 +201,7 @@ def simulated(folder: Path) -> Home:
     return home
 
 
-def moved(home: Home, neighbour: str) -> bytes:
+def moved(home: CommandHome, neighbour: str) -> bytes:
     """The line of MOVER in the customers' file of the first day, with a new home in the house of another customer."""
     lines = home.inbox_file("branch/customers_20240101.csv").read_bytes().decode("cp949").splitlines()
     rows = {row[0]: row for row in csv.reader(lines)}
@@ -213,7 +213,7 @@ def moved(home: Home, neighbour: str) -> bytes:
     return written.getvalue().encode("cp949")
 
 
-def deliver_late(home: Home, day: str) -> None:
+def deliver_late(home: CommandHome, day: str) -> None:
     """A file of its own for a day that was delivered long ago, in which MOVER lives somewhere else."""
     content = yaml.safe_load(home.sources_file.read_text(encoding="utf-8"))
     (customers,) = (entry for entry in content["sources"] if entry["feed"] == "branch__customers")
@@ -225,16 +225,16 @@ def deliver_late(home: Home, day: str) -> None:
     home.inbox_file(f"branch/corrections_{day}_late.csv").write_bytes(header + moved(home, "00001043"))
 
 
-def copied_inbox(home: Home, folder: Path, parsed: Home) -> Home:
+def copied_inbox(home: CommandHome, folder: Path, parsed: CommandHome) -> CommandHome:
     """A fresh home with the same sources file and an empty inbox, for which dbt has parsed the project in `parsed`."""
     folder.mkdir(mode=0o700)
     shutil.copy2(home.sources_file, folder)
-    copy = Home(folder)
+    copy = CommandHome(folder)
     keep_parsed(parsed, copy)
     return copy
 
 
-def keep_parsed(parsed: Home, copy: Home) -> None:
+def keep_parsed(parsed: CommandHome, copy: CommandHome) -> None:
     """What dbt has parsed in one home, as if it had been parsed in the copy: parsing takes five processor seconds.
 
     dbt parses a project anew where the hash of its connection differs, in which the home's path is.
@@ -247,7 +247,7 @@ def keep_parsed(parsed: Home, copy: Home) -> None:
     (folder / "partial_parse.msgpack").write_bytes(content.replace(own, _connection_hash(copy)))
 
 
-def _connection_hash(home: Home) -> bytes:
+def _connection_hash(home: CommandHome) -> bytes:
     """As `ManifestLoader.build_manifest_state_check` of dbt makes it."""
     from dbt.adapters.duckdb.credentials import DuckDBCredentials  # noqa: PLC0415 (a second, for those who copy homes)
     from dbt.artifacts.resources import FileHash  # noqa: PLC0415

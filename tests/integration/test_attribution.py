@@ -20,7 +20,7 @@ from pipelines.settings import Settings
 from pipelines.simulator import simulate
 from pipelines.sources.sources_file import load_sources_file
 
-from .homes import Home, dbt, keep_parsed
+from .homes import CommandHome, dbt, keep_parsed
 
 SEED = 5309
 FEEDS = ("branch__customers", "call_center__calls", "dm__mailings")
@@ -56,7 +56,7 @@ group by feed
 
 
 @pytest.fixture(scope="module")
-def attributed(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def attributed(built: CommandHome, tmp_path_factory: pytest.TempPathFactory) -> CommandHome:
     """A home with the feeds that are asked about, through load and gate, resolved, and the models that attribute."""
     folder = tmp_path_factory.mktemp("attribution") / "home"
     simulate(folder, customers=10000, start=date(2023, 1, 1), end=date(2023, 2, 20), seed=SEED)
@@ -68,7 +68,7 @@ def attributed(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
         load_feed(settings, sources_file, feed, "run")
     resolve(settings, "run", datetime(2023, 2, 21))
     note_spellings(settings)
-    home = Home(folder)
+    home = CommandHome(folder)
     keep_parsed(built, home)
     done = dbt(home, "run", "--select", "+int_call__customer", "+int_mailing__customer")
     assert done.returncode == 0, done.stdout
@@ -77,7 +77,7 @@ def attributed(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.mark.parametrize(("feed", "appeared", "recall"), [("call_center__calls", 300, 0.9), ("dm__mailings", 50, 0.9)])
 def test_ninety_nine_of_a_hundred_that_are_attributed_are_attributed_to_the_right_person(
-    attributed: Home, feed: str, appeared: int, recall: float
+    attributed: CommandHome, feed: str, appeared: int, recall: float
 ) -> None:
     truth = attributed.folder / "truth"
     with duckdb.connect(str(attributed.warehouse), read_only=True) as warehouse:
@@ -90,7 +90,7 @@ def test_ninety_nine_of_a_hundred_that_are_attributed_are_attributed_to_the_righ
     assert found[1] / found[2] >= recall
 
 
-def test_a_number_that_a_family_shares_attributes_none_of_their_calls(attributed: Home) -> None:
+def test_a_number_that_a_family_shares_attributes_none_of_their_calls(attributed: CommandHome) -> None:
     shared = attributed.ask(
         """
         with numbers as (

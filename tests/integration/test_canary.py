@@ -17,7 +17,7 @@ from pipelines.contracts import Column, Feed, feeds
 from pipelines.person.search import Hit, search
 from pipelines.settings import Settings
 
-from .homes import Home
+from .homes import CommandHome
 
 CANARY = {
     "name": "독고카나리",
@@ -77,7 +77,7 @@ def is_typed(column: Column) -> bool:
     return column.data_type != "varchar"
 
 
-def deliver(home: Home, feed: Feed) -> list[dict[str, object]]:
+def deliver(home: CommandHome, feed: Feed) -> list[dict[str, object]]:
     """The feed's file, and of some feeds one without header and one of broken JSON; and the sources they come from."""
     header = [column.name for column in feed.columns] + ["memo"]
     lines = [",".join(row) for row in lines_of(feed)]
@@ -109,9 +109,9 @@ def deliver(home: Home, feed: Feed) -> list[dict[str, object]]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(tmp_path_factory: pytest.TempPathFactory) -> CommandHome:
     """A home that every feed was delivered to, run, asked and repaired; what the commands printed lies in `printed`."""
-    home = Home(tmp_path_factory.mktemp("canary") / "home")
+    home = CommandHome(tmp_path_factory.mktemp("canary") / "home")
     home.folder.mkdir(mode=0o700)
     (home.folder / "inbox").mkdir()
     sources = [source for feed in feeds().values() for source in deliver(home, feed)]
@@ -144,7 +144,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture(scope="module")
-def hits(home: Home) -> list[Hit]:
+def hits(home: CommandHome) -> list[Hit]:
     settings = Settings(home.folder, home.sources_file, "1GB", 2, 3)
     return search(settings, home.folder, SEEDED)
 
@@ -202,7 +202,7 @@ def test_the_search_sees_the_canary_where_it_may_lie(hits):
 
 
 @pytest.fixture
-def leaks(home: Home) -> Iterator[list[Path]]:
+def leaks(home: CommandHome) -> Iterator[list[Path]]:
     """The canary's name where a careless line of code would put it."""
     places = [home.folder / place for place in ("dagster/history/leak.log", "dbt/leak.json", "reports/leak.html")]
     for place in places:

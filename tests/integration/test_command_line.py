@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.errors import EXIT_CODE_MEANINGS
 
-from .homes import UNTESTED, WITHOUT_DBT, Home, keep_parsed
+from .homes import UNTESTED, WITHOUT_DBT, CommandHome, keep_parsed
 
 COMMANDS = (
     *(
@@ -186,7 +186,7 @@ def test_a_summary_that_cannot_be_shown_does_not_fail_the_run(copy):
 
 
 def test_a_run_where_no_file_fits_starts_no_job_and_says_where_to_look(built, tmp_path):
-    home = Home(tmp_path / "home")
+    home = CommandHome(tmp_path / "home")
     home.folder.mkdir(mode=0o700)
     keep_parsed(built, home)
     listed = home.succeed("init")
@@ -239,13 +239,13 @@ class Backfilled:
     `loads` are the ledger's lines between the two, `printed` is what the command said that went on.
     """
 
-    home: Home
+    home: CommandHome
     loads: list[tuple]
     printed: str
 
 
 @pytest.fixture(scope="module")
-def backfilled(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Backfilled:
+def backfilled(built: CommandHome, tmp_path_factory: pytest.TempPathFactory) -> Backfilled:
     """Three days were loaded again; the source of one of them is gone since."""
     home = built.copied_to(tmp_path_factory.mktemp("backfilled") / "home")
     home.inbox_file("branch/transactions_20240111.csv").unlink()

@@ -19,7 +19,7 @@ from pipelines.publishing.dbt_project import DBT_EXECUTABLE
 from pipelines.simulator import permissions
 from pipelines.simulator import vocabulary as v
 
-from .homes import PROJECT_ROOT, Home
+from .homes import PROJECT_ROOT, CommandHome
 
 CASES, CHECKS = read_cases()
 # What is missing, in the truth's words, and in the mart's.
@@ -44,7 +44,7 @@ def company() -> Company:
 
 
 @pytest.fixture(scope="module")
-def judged(built: Home, company: Company, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def judged(built: CommandHome, company: Company, tmp_path_factory: pytest.TempPathFactory) -> CommandHome:
     """A copy of the built home with the customers of the cases and of the company, its models built once."""
     home = built.copied_to(tmp_path_factory.mktemp("judged") / "home")
     home.published.replace(home.candidate)
@@ -81,7 +81,7 @@ def test_there_are_cases_of_every_rule_and_every_reason() -> None:
     assert max(Counter((case.because, case.rule) for case in CASES).values()) == 1
 
 
-def test_every_contact_is_judged_as_the_cases_say(judged: Home) -> None:
+def test_every_contact_is_judged_as_the_cases_say(judged: CommandHome) -> None:
     rows = judged.ask_both(
         "select customer_key, reason_code, rule_code, verdict_code "
         "from marts.mart_consent_breach inner join warehouse.intermediate.int_customer__identity using (customer_id) "
@@ -96,7 +96,7 @@ def test_every_contact_is_judged_as_the_cases_say(judged: Home) -> None:
     assert sorted(rows) == expected
 
 
-def test_a_customer_is_answered_at_any_instant_as_the_cases_say(judged: Home) -> None:
+def test_a_customer_is_answered_at_any_instant_as_the_cases_say(judged: CommandHome) -> None:
     ids = dict(judged.ask("select customer_key, customer_id from intermediate.int_customer__identity"))
     with duckdb.connect(str(judged.published), read_only=True) as published:
         wrong = [(case, found) for case in CASES if (found := _answer(published, ids, case)) != _expected(case)]
@@ -104,7 +104,7 @@ def test_a_customer_is_answered_at_any_instant_as_the_cases_say(judged: Home) ->
 
 
 def test_the_breaches_that_are_found_are_those_that_the_simulated_company_committed(
-    judged: Home, company: Company
+    judged: CommandHome, company: Company
 ) -> None:
     truth = {
         (contact, max(attempt, 0), v.NOT_SENT_REASONS[reason])
@@ -123,7 +123,7 @@ def test_the_breaches_that_are_found_are_those_that_the_simulated_company_commit
     assert {reason for _, _, reason in rows} == set(MISSING)
 
 
-def test_the_command_names_every_channel_with_its_reason_and_its_law(judged: Home) -> None:
+def test_the_command_names_every_channel_with_its_reason_and_its_law(judged: CommandHome) -> None:
     (record,) = judged.ask("select min(source_system || ':' || record_key) from identity.records")[0]
     shown = judged.succeed("consent", "show", record, "--on", "2024-01-20 22:00")
     # The company's consents were taken out, so nobody from before said anything.
@@ -135,7 +135,7 @@ def test_the_command_names_every_channel_with_its_reason_and_its_law(judged: Hom
     assert "so the answer is no" in judged.succeed("consent", "show", record, "--on", "2001-01-01")
 
 
-def test_the_command_shows_what_was_granted(built: Home) -> None:
+def test_the_command_shows_what_was_granted(built: CommandHome) -> None:
     record, on = built.ask_published(
         "select source_system || ':' || source_key, strftime(permissions.valid_from + interval 34 hour, '%Y-%m-%d') "
         "from core.dim_permission as permissions inner join core.bridge_customer_source using (customer_id) "
@@ -154,7 +154,9 @@ def test_the_command_shows_what_was_granted(built: Home) -> None:
         (("branch:1", "--on", "yesterday"), "neither a day nor a day and time"),
     ],
 )
-def test_what_the_command_cannot_answer_is_said_with_its_cause(built: Home, arguments: tuple, cause: str) -> None:
+def test_what_the_command_cannot_answer_is_said_with_its_cause(
+    built: CommandHome, arguments: tuple, cause: str
+) -> None:
     done = built.crmdw("consent", "show", *arguments)
     assert done.returncode == 2
     assert cause in done.stdout + done.stderr

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.archive.batches import archived_delivery
 from pipelines.connections import connected
@@ -74,7 +74,7 @@ class File:
     expected: Expected
 
 
-def assert_conserved(home: Home, feed: str, day: date, expected: Expected) -> None:
+def assert_conserved(home: LoadingHome, feed: str, day: date, expected: Expected) -> None:
     """The ledger's counts and the places of all row numbers are the expected ones."""
     condition = "feed = ? and delivery_date = ? and is_current"
     (batch_id, verdict, *counts) = home.rows(
@@ -197,7 +197,7 @@ def csv_files(draw: st.DrawFn) -> File:
     return File(content, Expected(places).judged())
 
 
-def deliver_days(home: Home, pattern: str, files: list[File]) -> list[date]:
+def deliver_days(home: LoadingHome, pattern: str, files: list[File]) -> list[date]:
     days = [date(2024, 1, 1) + timedelta(days=position) for position in range(len(files))]
     for day, file in zip(days, files, strict=True):
         home.deliver(pattern.format(date=day), file.content)
@@ -207,7 +207,7 @@ def deliver_days(home: Home, pattern: str, files: list[File]) -> list[date]:
 @few_examples
 @given(files=st.lists(csv_files(), min_size=2, max_size=6), is_split_in_runs=st.booleans())
 def test_every_record_of_a_csv_delivery_is_in_exactly_one_place(
-    new_home: Callable[[], Home], files: list[File], is_split_in_runs: bool
+    new_home: Callable[[], LoadingHome], files: list[File], is_split_in_runs: bool
 ) -> None:
     home = new_home()
     home.add_source(FEED, "customers_{date:%Y%m%d}.csv", COLUMNS, codec="cp949")
@@ -273,7 +273,7 @@ def json_files(draw: st.DrawFn) -> File:
 @few_examples
 @given(files=st.lists(json_files(), min_size=2, max_size=4))
 def test_every_record_of_a_json_lines_delivery_is_in_exactly_one_place(
-    new_home: Callable[[], Home], files: list[File]
+    new_home: Callable[[], LoadingHome], files: list[File]
 ) -> None:
     home = new_home()
     columns = {"customer_key": "party.no", "customer_name": "party.name", "birth_date": "born"}
@@ -315,7 +315,7 @@ def parquet_files(draw: st.DrawFn) -> File:
 @few_examples
 @given(files=st.lists(parquet_files(), min_size=2, max_size=4))
 def test_every_record_of_a_parquet_delivery_is_in_exactly_one_place(
-    new_home: Callable[[], Home], files: list[File]
+    new_home: Callable[[], LoadingHome], files: list[File]
 ) -> None:
     home = new_home()
     home.add_source(FEED, "{date:%Y%m%d}.parquet", COLUMNS, format="parquet")
@@ -336,7 +336,7 @@ snapshots = st.dictionaries(st.sampled_from("ABCDE"), st.sampled_from(["서울",
     runs=st.integers(1, 3),
 )
 def test_a_snapshot_feed_holds_what_is_new_or_changed_in_whatever_order_it_arrives(
-    new_home: Callable[[], Home], contents: tuple[list[dict[str, str]], list[int]], runs: int
+    new_home: Callable[[], LoadingHome], contents: tuple[list[dict[str, str]], list[int]], runs: int
 ) -> None:
     all_contents, order = contents
     home = new_home()
@@ -365,7 +365,7 @@ def test_a_snapshot_feed_holds_what_is_new_or_changed_in_whatever_order_it_arriv
     assert sorted(found) == sorted(expected)
 
 
-def test_loading_day_by_day_equals_loading_all_at_once(new_home: Callable[[], Home]) -> None:
+def test_loading_day_by_day_equals_loading_all_at_once(new_home: Callable[[], LoadingHome]) -> None:
     all_at_once, day_by_day = new_home(), new_home()
     for home in (all_at_once, day_by_day):
         home.add_source(FEED, "{date:%Y%m%d}_{part}.csv", COLUMNS, codec="utf-8")
@@ -387,7 +387,7 @@ def test_loading_day_by_day_equals_loading_all_at_once(new_home: Callable[[], Ho
     assert len(all_at_once.rows(tables[1])) == 10
 
 
-def test_the_ledger_itself_refuses_a_line_that_loses_a_row(home: Home) -> None:
+def test_the_ledger_itself_refuses_a_line_that_loses_a_row(home: LoadingHome) -> None:
     home.add_source(FEED, "{date:%Y%m%d}.csv", COLUMNS, codec="utf-8")
     home.deliver("20240101.csv", "번호,이름,생일\nK1,김은경,1990-01-31\n")
     home.load(FEED)
@@ -409,13 +409,13 @@ REPAIRS = ["deliver", "deliver", "load", "fix", "fix", "discard", "retract", "un
 STEWARD = Author("steward", datetime(2024, 2, 1), "for the test")
 
 
-def one_of(home: Home, query: str, choice: int) -> tuple | None:
+def one_of(home: LoadingHome, query: str, choice: int) -> tuple | None:
     """The row of `query` that `choice` falls on, None where it has none."""
     rows = home.rows(query)
     return rows[choice % len(rows)] if rows else None
 
 
-def repair(home: Home, operation: str, choice: int, contents: list[File]) -> None:
+def repair(home: LoadingHome, operation: str, choice: int, contents: list[File]) -> None:
     """Do one thing that somebody may do to a home at any time; what there is nothing of is left."""
     settings, sources_file = home.settings, home.sources_file()
     if operation == "deliver":
@@ -441,7 +441,7 @@ def repair(home: Home, operation: str, choice: int, contents: list[File]) -> Non
         load_what_is_stale(settings, sources_file, "run", lambda *_: None)
 
 
-def decide_on_row(home: Home, operation: str, choice: int) -> None:
+def decide_on_row(home: LoadingHome, operation: str, choice: int) -> None:
     found = one_of(home, "select batch_id, row_number from quarantine.rows where status = 'open' order by all", choice)
     if not found:
         return
@@ -457,7 +457,7 @@ def decide_on_row(home: Home, operation: str, choice: int) -> None:
         mark_stale(home.settings, rows)
 
 
-def everything(home: Home) -> list[list[tuple]]:
+def everything(home: LoadingHome) -> list[list[tuple]]:
     """What a rebuild has to give again."""
     queries = (
         f'from raw."{FEED}"',
@@ -474,7 +474,7 @@ def everything(home: Home) -> list[list[tuple]]:
     operations=st.lists(st.tuples(st.sampled_from(REPAIRS), st.integers(0, 40)), min_size=6, max_size=12),
 )
 def test_repairs_in_any_order_lose_no_row_and_a_rebuild_agrees(
-    new_home: Callable[[], Home], contents: list[File], operations: list[tuple[str, int]]
+    new_home: Callable[[], LoadingHome], contents: list[File], operations: list[tuple[str, int]]
 ) -> None:
     home = new_home()
     home.add_source(FEED, "customers_{date:%Y%m%d}.csv", COLUMNS, codec="cp949")

@@ -18,7 +18,7 @@ from pipelines.contracts import feeds
 from pipelines.orchestration.code_location import LOCATION_NAME
 from pipelines.publishing.publication import PUBLISHED_TABLES_ALONE, audited_tables
 
-from .homes import PROJECT_ROOT, Home
+from .homes import PROJECT_ROOT, CommandHome
 
 WORKSPACE = str(PROJECT_ROOT / "workspace.yaml")
 
@@ -83,7 +83,7 @@ print("@@" + json.dumps(told, default=str))
 
 
 @pytest.fixture(scope="module")
-def told(built: Home, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def told(built: CommandHome, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the definitions of the built home hold, and what Dagster's own storage has kept of its run."""
     home = built.copied_to(tmp_path_factory.mktemp("told") / "home")
     done = home.python(_TELL)
@@ -92,7 +92,7 @@ def told(built: Home, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
 
 
 def test_the_definitions_validate_in_a_fresh_home(tmp_path):
-    home = Home(tmp_path / "home")
+    home = CommandHome(tmp_path / "home")
     done = subprocess.run(
         [
             str(Path(sys.executable).parent / "dagster"),
@@ -232,7 +232,7 @@ print("@@" + json.dumps([plain, quick, alone]))
 
 
 @pytest.fixture(scope="module")
-def repaired(built: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, list[str]]:
+def repaired(built: CommandHome, tmp_path_factory: pytest.TempPathFactory) -> tuple[CommandHome, list[str]]:
     """A home where three days were loaded three times again: two feeds by Dagster alone, quickly, and every feed."""
     home = built.copied_to(tmp_path_factory.mktemp("repaired") / "home")
     done = home.python(_REPAIR)

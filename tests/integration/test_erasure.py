@@ -10,11 +10,11 @@ import pytest
 
 from pipelines.privacy.erasure_terms import erasure_terms
 
-from .homes import UNTESTED, Home
+from .homes import UNTESTED, CommandHome
 
 
 @pytest.fixture(scope="module")
-def customers(built: Home) -> list[str]:
+def customers(built: CommandHome) -> list[str]:
     """Two customers with purchases, contracts and calls, as system:number."""
     rows = built.ask(
         "select source_system || ':' || customer_key from raw.branch__customers "
@@ -27,13 +27,15 @@ def customers(built: Home) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def erased(built: Home, customers: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, str]:
+def erased(
+    built: CommandHome, customers: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[CommandHome, str]:
     """A home of which two customers were erased, and what the command said."""
     home = built.copied_to(tmp_path_factory.mktemp("erased") / "home")
     return home, home.succeed("erase", *customers, "--reason", "requests of May", "--by", "officer", "--yes")
 
 
-def totals(home: Home) -> dict[str, tuple[Any, ...]]:
+def totals(home: CommandHome) -> dict[str, tuple[Any, ...]]:
     """Fact, or contracts and their holders -> the number of rows and the sum of each whole or decimal column."""
     found = {}
     tables = "select table_name from duckdb_tables() where schema_name = 'core' and regexp_matches(table_name, $name)"
@@ -66,7 +68,7 @@ def test_facts_of_erased_customers_are_published_for_the_erased_member(built, er
     assert erased[0].ask_published(known, [names]) == [(0,)]
 
 
-def columns_with_a_customer(home: Home) -> dict[str, set[str]]:
+def columns_with_a_customer(home: CommandHome) -> dict[str, set[str]]:
     """Published table -> the columns that hold the id of a customer, or of a row of one."""
     customers = (
         "select unnest([customer_id, customer_row_id]) from core.dim_customer "
@@ -110,7 +112,7 @@ def test_the_command_proves_that_nothing_is_left(erased):
 
 
 @pytest.fixture(scope="module")
-def rebuilt(erased: tuple[Home, str], tmp_path_factory: pytest.TempPathFactory) -> Home:
+def rebuilt(erased: tuple[CommandHome, str], tmp_path_factory: pytest.TempPathFactory) -> CommandHome:
     """The same home after a run, which builds everything anew."""
     home = erased[0].copied_to(tmp_path_factory.mktemp("rebuilt") / "home")
     home.succeed("run", preamble=UNTESTED)

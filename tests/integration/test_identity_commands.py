@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .homes import UNTESTED, Home
+from .homes import UNTESTED, CommandHome
 
 _CUSTOMERS = "select count(*) from core.dim_customer_current where customer_id not in ('-1', '-2')"
 _FACTS = "select count(*), sum(amount) from core.fct_transaction"
@@ -20,7 +20,7 @@ where closed.valid_to is not null and current.valid_to is null
 
 
 @pytest.fixture(scope="module")
-def joined(built: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, list[str]]:
+def joined(built: CommandHome, tmp_path_factory: pytest.TempPathFactory) -> tuple[CommandHome, list[str]]:
     """A copy of the built home in which two customers with transactions were said to be one."""
     home = built.copied_to(tmp_path_factory.mktemp("joined") / "home")
     pair = [

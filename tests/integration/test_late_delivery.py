@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .homes import MOVER, UNTESTED, Home, deliver_late
+from .homes import MOVER, UNTESTED, CommandHome, deliver_late
 
 # Every fact that carries the row of its customer, and its key.
 _FACTS = """
@@ -15,7 +15,7 @@ where
 """
 
 
-def _facts(home: Home) -> dict[tuple[str, str], str]:
+def _facts(home: CommandHome) -> dict[tuple[str, str], str]:
     """(table, key of the row) -> the customer's row that it carries, of all facts."""
     return {
         (table, key): row
@@ -24,7 +24,7 @@ def _facts(home: Home) -> dict[tuple[str, str], str]:
     }
 
 
-def _history(home: Home, customer_id: str) -> list[tuple]:
+def _history(home: CommandHome, customer_id: str) -> list[tuple]:
     return home.ask_published(
         "select valid_from::varchar, valid_to::varchar, district, is_current, customer_row_id "
         "from core.dim_customer where customer_id = ? order by valid_from",

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.commands.doctor import examine
 from pipelines.connections import connected
@@ -37,7 +37,7 @@ qualify row_number() over (
 order by all
 """
 
-MakeHome = Callable[..., Home]
+MakeHome = Callable[..., LoadingHome]
 
 
 @pytest.fixture
@@ -55,10 +55,10 @@ def table(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]: 
 
 
 @pytest.fixture
-def home_of(new_home: Callable[[], Home]) -> MakeHome:
+def home_of(new_home: Callable[[], LoadingHome]) -> MakeHome:
     """Makes homes whose one source is the table of customers, or what is given instead."""
 
-    def make(**words: Any) -> Home:
+    def make(**words: Any) -> LoadingHome:
         home = new_home()
         source: dict[str, Any] = {
             "feed": CUSTOMERS,
@@ -83,14 +83,14 @@ def put(server: Server, no: str, name: str, at: str) -> None:  # noqa: F811
     )
 
 
-def run(home: Home, today: str, feed: str = CUSTOMERS, **options: Any) -> int:
+def run(home: LoadingHome, today: str, feed: str = CUSTOMERS, **options: Any) -> int:
     """Load as on `today`; the number of batches."""
     result = home.load(feed, today=date.fromisoformat(today), **options)
     assert not result.refused
     return result.batches
 
 
-def days(home: Home) -> dict[str, list[str]]:
+def days(home: LoadingHome) -> dict[str, list[str]]:
     """Delivery date -> the keys loaded in it."""
     query = (
         "select delivery_date::varchar, list(customer_key order by row_number) from raw.branch__customers group by 1"
@@ -98,7 +98,7 @@ def days(home: Home) -> dict[str, list[str]]:
     return dict(home.rows(query))
 
 
-def conserved(home: Home) -> bool:
+def conserved(home: LoadingHome) -> bool:
     read, *parts = zip(*home.rows(f"select {COUNTS} from ledger.loads"), strict=True)
     return all(total == sum(part) for total, part in zip(read, zip(*parts, strict=True), strict=True))
 

@@ -3,7 +3,7 @@
 That a rebuild agrees is tried on the ledger and raw alone (`unit/privacy/test_pruning.py`).
 """
 
-from .homes import UNTESTED, Home
+from .homes import UNTESTED, CommandHome
 
 TODAY = ("--today", "2024-02-01")
 KEEP = """
@@ -22,7 +22,7 @@ NOBODY_CHANGES = (
 )
 
 
-def test_old_facts_go_with_their_raw_rows_and_their_files_do_not_bring_them_back(copy: Home) -> None:
+def test_old_facts_go_with_their_raw_rows_and_their_files_do_not_bring_them_back(copy: CommandHome) -> None:
     people = [copy.ask_published(query) for query in NOBODY_CHANGES]
     raw = copy.ask(IN_RAW)
     left = [(day, rows) for day, rows in raw if day >= "2024-01-12"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.settings import PROJECT_ROOT
 
@@ -21,13 +21,13 @@ TELCO = SHARED / "telco_churn" / "Telco-Customer-Churn.csv"
 CUSTOMERS, CONTRACTS, TRANSACTIONS = "branch__customers", "branch__contracts", "branch__transactions"
 
 
-def read_in_place(home: Home, feed: str, path: Path | str, columns: dict, **terms: object) -> None:
+def read_in_place(home: LoadingHome, feed: str, path: Path | str, columns: dict, **terms: object) -> None:
     home.add_source(feed, "", columns, **terms)
     home.sources[-1]["path"] = str(path)
 
 
 @pytest.mark.skipif(not ONLINE_RETAIL.exists(), reason=f"the shared data is not there: {ONLINE_RETAIL}")
-def test_online_retail_is_read_and_loaded_to_the_line(home: Home) -> None:
+def test_online_retail_is_read_and_loaded_to_the_line(home: LoadingHome) -> None:
     home.company = {"time_zone": "Europe/London", "currency": "GBP"}
     line = ["InvoiceNo", "StockCode", "Description", "Quantity", "UnitPrice", "InvoiceDate"]
     sale = {
@@ -67,7 +67,7 @@ def test_online_retail_is_read_and_loaded_to_the_line(home: Home) -> None:
 
 
 @pytest.mark.skipif(not TELCO.exists(), reason=f"the shared data is not there: {TELCO}")
-def test_the_telco_file_gives_its_customers_its_churn_and_its_blank_charges(home: Home) -> None:
+def test_the_telco_file_gives_its_customers_its_churn_and_its_blank_charges(home: LoadingHome) -> None:
     day = {"constant": "2024-01-31"}
     sex = {"column": "gender", "values": {"Female": "female", "Male": "male"}}
     customer = {"customer_key": "customerID", "sex": sex}
@@ -130,7 +130,7 @@ def _cdnow(name: str) -> Path:
     ],
 )
 def test_both_cdnow_layouts_are_cut_by_their_places(
-    home: Home,
+    home: LoadingHome,
     name: str,
     fields: dict[str, list[int]],
     header_lines: int,

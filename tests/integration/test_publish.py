@@ -16,14 +16,16 @@ import pytest
 from pipelines.contracts import feeds
 from pipelines.publishing.schemas import published_schemas
 
-from .homes import UNTESTED, WITHOUT_DBT, Home
+from .homes import UNTESTED, WITHOUT_DBT, CommandHome
 
 REFUSED_DAY = "branch/transactions_20240120.csv"
 RELOADED_DAY = "branch/transactions_20240121.csv"
 
 
 @pytest.fixture(scope="module")
-def refused(built: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, subprocess.CompletedProcess, tuple]:
+def refused(
+    built: CommandHome, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[CommandHome, subprocess.CompletedProcess, tuple]:
     """A home in which one day's transactions were delivered again as something else, and another day's once more."""
     home = built.copied_to(tmp_path_factory.mktemp("refused") / "home")
     before = home.published_state()
@@ -62,7 +64,7 @@ def test_the_others_are_loaded_when_one_file_is_refused(refused):
 class Republished:
     """A home that was published again while somebody read: the reader's answers, and the log left beside the file."""
 
-    home: Home
+    home: CommandHome
     answers: list[str]
     reader_errors: str
     printed: str
@@ -277,7 +279,7 @@ def test_the_warehouse_is_for_its_owner_alone(built):
 
 
 @pytest.fixture(scope="module")
-def personal_values(built: Home) -> set[str]:
+def personal_values(built: CommandHome) -> set[str]:
     """Every name, phone, e-mail, address, personal key and birth date that was delivered, as it was and as digits."""
     values: set[str] = set()
     for feed in feeds().values():
@@ -295,7 +297,7 @@ def personal_values(built: Home) -> set[str]:
     return {value for value in values | phones if len(value) > 1}
 
 
-def _published_texts(home: Home) -> Iterator[tuple[str, str]]:
+def _published_texts(home: CommandHome) -> Iterator[tuple[str, str]]:
     columns = home.ask_published("select schema_name, table_name, column_name from duckdb_columns() where not internal")
     with duckdb.connect(str(home.published), read_only=True) as published:
         for schema, table, column in columns:

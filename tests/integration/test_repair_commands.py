@@ -7,11 +7,11 @@ import shutil
 
 import pytest
 
-from .homes import UNTESTED, Home
+from .homes import UNTESTED, CommandHome
 
 
 @pytest.fixture(scope="module")
-def repaired(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def repaired(built: CommandHome, tmp_path_factory: pytest.TempPathFactory) -> CommandHome:
     """A home in which one row was fixed, one discarded and one delivery withdrawn, and that was then published."""
     home = built.copied_to(tmp_path_factory.mktemp("repaired") / "home")
     customer, transaction = (row(home, feed) for feed in ("branch__customers", "branch__transactions"))
@@ -22,7 +22,7 @@ def repaired(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
-def row(home: Home, feed: str) -> str:
+def row(home: CommandHome, feed: str) -> str:
     """What the list calls the first row of a feed."""
     found = re.search("[0-9a-f]{8}:[0-9]+", home.succeed("quarantine", "list", "--feed", feed))
     assert found

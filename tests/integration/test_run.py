@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.publishing.content_hash import content_hash
 
-from .homes import COMMAND, UNTESTED, Home, copied_inbox, deliver_late
+from .homes import COMMAND, UNTESTED, CommandHome, copied_inbox, deliver_late
 
 # Tells at every report which DuckDB files the process has open, and at some of them whether another process may
 # open the warehouse for writing. While dbt builds, dbt has it, so nobody probes then.
@@ -43,7 +43,7 @@ listen(watch)
 
 
 @pytest.fixture(scope="module")
-def in_two_runs(built: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, list[list]]:
+def in_two_runs(built: CommandHome, tmp_path_factory: pytest.TempPathFactory) -> tuple[CommandHome, list[list]]:
     """A fresh home with the inputs of the built one, of which the first half is run first; and what was watched."""
     folder = tmp_path_factory.mktemp("two_runs")
     home = copied_inbox(built, folder / "home", built)
@@ -61,7 +61,7 @@ def in_two_runs(built: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return home, [json.loads(line) for line in watched.read_text().splitlines()]
 
 
-def _files(home: Home) -> list[Path]:
+def _files(home: CommandHome) -> list[Path]:
     return sorted(file for file in (home.folder / "inbox").rglob("*") if file.is_file())
 
 
@@ -125,7 +125,7 @@ listen(lambda step, message: os._exit(9) if step == "models" else None)
 
 
 @pytest.fixture(scope="module")
-def decided_since(in_two_runs: tuple[Home, list], tmp_path_factory: pytest.TempPathFactory) -> Home:
+def decided_since(in_two_runs: tuple[CommandHome, list], tmp_path_factory: pytest.TempPathFactory) -> CommandHome:
     """A copy of that home, published a third time: after a late correction and a late address, a fix, a discarded row,
     a delivery that was withdrawn, and a steward's word on identity. dbt's tests hold on all of that at once.
     """

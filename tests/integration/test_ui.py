@@ -27,7 +27,7 @@ from typing import Any
 
 import pytest
 
-from .homes import COMMAND, Home
+from .homes import COMMAND, CommandHome
 
 CHROMIUM = shutil.which("chromium")
 
@@ -61,20 +61,20 @@ class Pages:
 
 
 @pytest.fixture(scope="module")
-def home(built: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(built: CommandHome, tmp_path_factory: pytest.TempPathFactory) -> CommandHome:
     """A copy of the built home, whose pages are shown."""
     return built.copied_to(tmp_path_factory.mktemp("ui") / "home")
 
 
 @pytest.fixture(scope="module")
-def address(home: Home) -> Iterator[str]:
+def address(home: CommandHome) -> Iterator[str]:
     """The address of `crmdw ui` on the home."""
     with _served(home) as (found, _):
         yield found
 
 
 @contextmanager
-def _served(home: Home, *options: str, path: str = "") -> Iterator[tuple[str, subprocess.Popen]]:
+def _served(home: CommandHome, *options: str, path: str = "") -> Iterator[tuple[str, subprocess.Popen]]:
     """The address of `crmdw ui` with these options, whose pages lie under `path`, and its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

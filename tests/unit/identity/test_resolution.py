@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.connections import connected
 from pipelines.identity.evidence import compared, edges_of, events, find_record, kept_apart, records_of, shortest_way
@@ -30,25 +30,25 @@ LEE = ",이영희,1985-07-07,010-7777-1111,lee@example.com"
 
 
 @pytest.fixture
-def company(home: Home) -> Home:
+def company(home: LoadingHome) -> LoadingHome:
     """A branch and a shop system, each of which delivers customers daily."""
     for system in ("branch", "shop"):
         home.add_source(FEED, system + "_{date:%Y%m%d}.csv", COLUMNS, source_system=system, codec="utf-8")
     return home
 
 
-def deliver(home: Home, day: int, system: str = "branch", **records: str) -> None:
+def deliver(home: LoadingHome, day: int, system: str = "branch", **records: str) -> None:
     """One file of records, number -> the rest of its line."""
     lines = [HEADER, *(f"{number},{rest}" for number, rest in records.items())]
     home.deliver(f"{system}_202401{day:02}.csv", "\n".join(lines) + "\n")
 
 
-def bring_up(home: Home) -> Resolution:
+def bring_up(home: LoadingHome) -> Resolution:
     home.load(FEED)
     return resolve(home.settings, "run", datetime(2024, 2, 1))
 
 
-def customers(home: Home) -> dict[str, str]:
+def customers(home: LoadingHome) -> dict[str, str]:
     """Record, as system:number -> the name of the record that founded its customer."""
     return dict(
         home.rows(
@@ -67,7 +67,7 @@ def customers(home: Home) -> dict[str, str]:
     )
 
 
-def test_a_site_s_own_key_joins_within_that_site_alone(home: Home) -> None:
+def test_a_site_s_own_key_joins_within_that_site_alone(home: LoadingHome) -> None:
     for system in ("branch", "shop"):
         columns = {
             "customer_key": "customer_key",
@@ -82,11 +82,11 @@ def test_a_site_s_own_key_joins_within_that_site_alone(home: Home) -> None:
         assert founders == {f"{system}:{one}": f"{system}:{of}" for one, of in ((1, 1), (2, 1), (3, 3), (4, 4), (5, 5))}
 
 
-def kinds(home: Home) -> list[str]:
+def kinds(home: LoadingHome) -> list[str]:
     return [kind for (kind,) in home.rows("select kind from state.identity_events order by event_number")]
 
 
-def test_records_of_one_person_are_one_customer_and_colliding_numbers_are_not(company: Home) -> None:
+def test_records_of_one_person_are_one_customer_and_colliding_numbers_are_not(company: LoadingHome) -> None:
     deliver(company, 1, "branch", **{"7": KIM, "8": LEE})
     deliver(company, 1, "shop", **{"7": LEE, "9": KIM_RESPELLED})
     found = bring_up(company)
@@ -99,7 +99,7 @@ def test_records_of_one_person_are_one_customer_and_colliding_numbers_are_not(co
     assert (found.records, found.customers, found.changed, found.merges) == (4, 2, 4, 0)
 
 
-def test_a_run_over_the_same_changes_nothing(company: Home) -> None:
+def test_a_run_over_the_same_changes_nothing(company: LoadingHome) -> None:
     deliver(company, 1, "branch", **{"7": KIM, "8": LEE})
     bring_up(company)
     before = company.rows("from state.identity_assignments order by all")
@@ -109,7 +109,7 @@ def test_a_run_over_the_same_changes_nothing(company: Home) -> None:
     assert company.rows("from state.identity_assignments order by all") == before
 
 
-def test_a_new_record_joins_without_an_event(company: Home) -> None:
+def test_a_new_record_joins_without_an_event(company: LoadingHome) -> None:
     deliver(company, 1, "shop", **{"9": KIM})
     bring_up(company)
     deliver(company, 2, "branch", **{"1": KIM_RESPELLED})
@@ -118,7 +118,7 @@ def test_a_new_record_joins_without_an_event(company: Home) -> None:
     assert (found.changed, kinds(company)) == (1, [])
 
 
-def test_the_older_customer_survives_a_merge_and_the_event_names_the_evidence(company: Home) -> None:
+def test_the_older_customer_survives_a_merge_and_the_event_names_the_evidence(company: LoadingHome) -> None:
     deliver(company, 1, "shop", **{"9": ",김은경,,010-1234-5678,"})
     deliver(company, 2, "branch", **{"1": ",김은경,,,kim@example.com", "2": LEE})
     bring_up(company)
@@ -133,7 +133,7 @@ def test_the_older_customer_survives_a_merge_and_the_event_names_the_evidence(co
     assert (event.rule, {event.one, event.other}) == ("name_email", {"branch:1", "branch:3"})
 
 
-def test_an_undone_merge_gives_both_customers_their_ids_back(company: Home) -> None:
+def test_an_undone_merge_gives_both_customers_their_ids_back(company: LoadingHome) -> None:
     deliver(company, 1, "shop", **{"9": ",김은경,,010-1234-5678,"})
     deliver(company, 2, "branch", **{"1": ",김은경,,,kim@example.com"})
     bring_up(company)
@@ -151,7 +151,7 @@ def test_an_undone_merge_gives_both_customers_their_ids_back(company: Home) -> N
         assert kept_apart(warehouse, one, other) == "a steward said never: a test"
 
 
-def test_a_record_that_changes_leaves_and_its_customer_keeps_its_id(company: Home) -> None:
+def test_a_record_that_changes_leaves_and_its_customer_keeps_its_id(company: LoadingHome) -> None:
     deliver(company, 1, "branch", **{"7": KIM})
     deliver(company, 2, "shop", **{"9": KIM})
     bring_up(company)
@@ -163,7 +163,7 @@ def test_a_record_that_changes_leaves_and_its_customer_keeps_its_id(company: Hom
     assert (found.changed, found.splits, kinds(company)) == (1, 1, ["split"])
 
 
-def test_a_record_that_turns_out_to_be_another_known_customers_moves(company: Home) -> None:
+def test_a_record_that_turns_out_to_be_another_known_customers_moves(company: LoadingHome) -> None:
     deliver(company, 1, "branch", **{"7": KIM, "8": LEE})
     deliver(company, 2, "shop", **{"9": KIM})
     bring_up(company)
@@ -173,7 +173,7 @@ def test_a_record_that_turns_out_to_be_another_known_customers_moves(company: Ho
     assert (found.moves, kinds(company)) == (1, ["move"])
 
 
-def test_a_customer_goes_on_when_the_record_that_founded_it_is_withdrawn(company: Home) -> None:
+def test_a_customer_goes_on_when_the_record_that_founded_it_is_withdrawn(company: LoadingHome) -> None:
     deliver(company, 1, "branch", **{"7": KIM})
     deliver(company, 2, "shop", **{"9": KIM})
     bring_up(company)
@@ -189,7 +189,7 @@ def test_a_customer_goes_on_when_the_record_that_founded_it_is_withdrawn(company
         assert find_record(warehouse, "shop:9").customer_id == founder
 
 
-def test_day_by_day_and_all_at_once_come_to_the_same(company: Home, new_home) -> None:
+def test_day_by_day_and_all_at_once_come_to_the_same(company: LoadingHome, new_home) -> None:
     days = [
         ("branch", {"7": ",김은경,,010-1234-5678,", "8": LEE}),
         ("shop", {"9": ",김은경,,,kim@example.com"}),
@@ -210,7 +210,7 @@ def test_day_by_day_and_all_at_once_come_to_the_same(company: Home, new_home) ->
     assert company.rows(query) == whole.rows(query)
 
 
-def test_a_number_that_was_issued_again_joins_nobody(company: Home) -> None:
+def test_a_number_that_was_issued_again_joins_nobody(company: LoadingHome) -> None:
     deliver(company, 1, "branch", **{"7": ",김은경,,010-1234-5678,"})
     deliver(company, 2, "branch", **{"7": ",김은경,,010-9999-0000,"})
     deliver(company, 3, "shop", **{"9": ",김은경,,010-1234-5678,"})
@@ -222,7 +222,7 @@ def test_a_number_that_was_issued_again_joins_nobody(company: Home) -> None:
     ]
 
 
-def test_a_business_number_with_a_wrong_check_digit_is_no_key(company: Home) -> None:
+def test_a_business_number_with_a_wrong_check_digit_is_no_key(company: LoadingHome) -> None:
     deliver(company, 1, "branch", **{"1": "124-81-00998,한빛전자,,,", "2": "124-81-00990,대성물산,,,"})
     deliver(company, 1, "shop", **{"1": "1248100998,한빛 전자 주식회사,,,", "2": "124-81-00990,누리상사,,,"})
     bring_up(company)
@@ -230,7 +230,7 @@ def test_a_business_number_with_a_wrong_check_digit_is_no_key(company: Home) -> 
     assert customers(company)["shop:2"] == "shop:2"
 
 
-def test_a_stewards_word_joins_what_no_rule_does_and_can_be_taken_back(company: Home) -> None:
+def test_a_stewards_word_joins_what_no_rule_does_and_can_be_taken_back(company: LoadingHome) -> None:
     deliver(company, 1, "branch", **{"7": KIM, "8": LEE})
     bring_up(company)
     with connected(company.settings, company.settings.warehouse) as warehouse:
@@ -245,7 +245,7 @@ def test_a_stewards_word_joins_what_no_rule_does_and_can_be_taken_back(company: 
     assert kinds(company) == ["merge", "split"]
 
 
-def test_a_stewards_word_compares_nobody_anew(company: Home) -> None:
+def test_a_stewards_word_compares_nobody_anew(company: LoadingHome) -> None:
     deliver(company, 1, "shop", **{"9": ",김은경,,010-1234-5678,"})
     deliver(company, 2, "branch", **{"3": KIM, "8": LEE})
     bring_up(company)
@@ -257,7 +257,7 @@ def test_a_stewards_word_compares_nobody_anew(company: Home) -> None:
     assert company.rows("from identity.edges order by all") == edges
 
 
-def test_the_way_between_two_records_names_every_edge(company: Home) -> None:
+def test_the_way_between_two_records_names_every_edge(company: LoadingHome) -> None:
     deliver(company, 1, "shop", **{"9": ",김은경,,010-1234-5678,"})
     deliver(company, 2, "branch", **{"1": ",김은경,,,kim@example.com", "3": KIM})
     bring_up(company)
@@ -279,7 +279,7 @@ def test_the_way_between_two_records_names_every_edge(company: Home) -> None:
         }
 
 
-def test_ids_and_words_survive_a_rebuild_from_the_archive(company: Home) -> None:
+def test_ids_and_words_survive_a_rebuild_from_the_archive(company: LoadingHome) -> None:
     deliver(company, 1, "shop", **{"9": ",김은경,,010-1234-5678,"})
     deliver(company, 2, "branch", **{"1": ",김은경,,,kim@example.com", "8": LEE})
     bring_up(company)
@@ -299,7 +299,7 @@ def test_ids_and_words_survive_a_rebuild_from_the_archive(company: Home) -> None
     assert (found.changed, found.merges, found.splits, found.moves) == (4, 0, 0, 0)
 
 
-def test_another_model_resolves_everybody_anew_and_keeps_the_ids(company: Home) -> None:
+def test_another_model_resolves_everybody_anew_and_keeps_the_ids(company: LoadingHome) -> None:
     deliver(company, 1, "branch", **{"7": KIM, "8": LEE})
     deliver(company, 1, "shop", **{"9": KIM_RESPELLED})
     bring_up(company)

@@ -1,6 +1,6 @@
 """Names and addresses are taken apart once each, follow what is loaded, and are those that staging hands on."""
 
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.connections import connected
 from pipelines.identity.spellings import note_spellings
@@ -16,7 +16,9 @@ PIECES = {
 }
 
 
-def fill(home: Home, customers: dict[str, tuple[str, str]], pieces: dict[str, tuple[str | None, str, str]]) -> None:
+def fill(
+    home: LoadingHome, customers: dict[str, tuple[str, str]], pieces: dict[str, tuple[str | None, str, str]]
+) -> None:
     with connected(home.settings, home.settings.warehouse) as warehouse:
         create_tables(warehouse)
         warehouse.execute("delete from raw.branch__customers")
@@ -38,7 +40,7 @@ def fill(home: Home, customers: dict[str, tuple[str, str]], pieces: dict[str, tu
             )
 
 
-def test_a_piece_and_a_customer_written_differently_come_to_the_same_name_and_door(home: Home) -> None:
+def test_a_piece_and_a_customer_written_differently_come_to_the_same_name_and_door(home: LoadingHome) -> None:
     fill(home, CUSTOMERS, PIECES)
     note_spellings(home.settings)
     doors = home.rows(
@@ -53,7 +55,7 @@ def test_a_piece_and_a_customer_written_differently_come_to_the_same_name_and_do
     assert names == [("김은경", ["김 은경님", "김은경"])], "only customers at an address such a piece went to"
 
 
-def test_what_no_row_has_any_longer_is_forgotten_and_the_rest_stays_as_it_is(home: Home) -> None:
+def test_what_no_row_has_any_longer_is_forgotten_and_the_rest_stays_as_it_is(home: LoadingHome) -> None:
     fill(home, CUSTOMERS, PIECES)
     note_spellings(home.settings)
     kept = home.rows("from identity.addresses where district = '부산 해운대구'")

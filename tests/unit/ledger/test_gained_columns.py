@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 from daily_customers import CUSTOMERS, customer_file, deliver
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.connections import connected
 from pipelines.errors import WarehouseError
@@ -17,12 +17,12 @@ from pipelines.loading.look import look
 NOW = datetime(2024, 1, 3).astimezone()
 
 
-def change(home: Home, statement: str) -> None:
+def change(home: LoadingHome, statement: str) -> None:
     with connected(home.settings, home.settings.warehouse) as warehouse:
         warehouse.execute(statement)
 
 
-def columns(home: Home, schema: str, table: str) -> list[str]:
+def columns(home: LoadingHome, schema: str, table: str) -> list[str]:
     found = home.rows(
         "select column_name from duckdb_columns() where schema_name = ? and table_name = ? order by column_index",
         schema,
@@ -32,14 +32,16 @@ def columns(home: Home, schema: str, table: str) -> list[str]:
 
 
 @pytest.fixture
-def loaded(branch: Home) -> Home:
+def loaded(branch: LoadingHome) -> LoadingHome:
     """A home with one loaded delivery."""
     deliver(branch, 1, customer_file(1, 2))
     branch.load(CUSTOMERS)
     return branch
 
 
-def test_a_feed_whose_contract_gained_a_column_is_loaded_on_and_every_value_is_in_its_column(loaded: Home) -> None:
+def test_a_feed_whose_contract_gained_a_column_is_loaded_on_and_every_value_is_in_its_column(
+    loaded: LoadingHome,
+) -> None:
     before = columns(loaded, "raw", CUSTOMERS)
     change(loaded, f"alter table raw.{CUSTOMERS} drop column customer_name")
     deliver(loaded, 2, customer_file(3, name="이하나"))
@@ -54,7 +56,7 @@ def test_a_feed_whose_contract_gained_a_column_is_loaded_on_and_every_value_is_i
     ]
 
 
-def test_a_key_of_another_system_comes_with_the_name_of_that_system(loaded: Home) -> None:
+def test_a_key_of_another_system_comes_with_the_name_of_that_system(loaded: LoadingHome) -> None:
     change(loaded, f"alter table raw.{CUSTOMERS} drop column area_key")
     change(loaded, f"alter table raw.{CUSTOMERS} drop column area_system")
     deliver(loaded, 2, customer_file(3))
@@ -75,7 +77,7 @@ def test_a_key_of_another_system_comes_with_the_name_of_that_system(loaded: Home
     ],
 )
 def test_a_table_of_the_ledger_that_gained_a_column_gets_it_and_keeps_its_rows(
-    loaded: Home, schema: str, table: str, column: str
+    loaded: LoadingHome, schema: str, table: str, column: str
 ) -> None:
     before = set(columns(loaded, schema, table))
     rows = loaded.rows(f"select count(*) from {schema}.{table}")
@@ -88,14 +90,14 @@ def test_a_table_of_the_ledger_that_gained_a_column_gets_it_and_keeps_its_rows(
         assert missing_columns(warehouse) == []
 
 
-def test_a_look_brings_the_tables_up_because_it_reads_columns_of_today(loaded: Home) -> None:
+def test_a_look_brings_the_tables_up_because_it_reads_columns_of_today(loaded: LoadingHome) -> None:
     change(loaded, "alter table ledger.loads drop column source_columns")
     assert look(loaded.settings, NOW).counts["loaded"] == 2
     assert columns(loaded, "ledger", "loads")[-1] == "source_columns"
 
 
 def test_a_column_with_a_default_holds_it_in_the_rows_that_are_there(
-    loaded: Home, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadingHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gained = "    currency varchar not null,\n    fiscal_month integer default 4,\n"
     monkeypatch.setattr(ledger, "_TABLES", ledger._TABLES.replace("    currency varchar not null,\n", gained))
@@ -121,7 +123,7 @@ def test_a_column_with_a_default_holds_it_in_the_rows_that_are_there(
         ("alter table raw.demographics__areas drop column town", "raw.demographics__areas"),
     ],
 )
-def test_any_other_difference_is_refused_and_changes_nothing(loaded: Home, statement: str, named: str) -> None:
+def test_any_other_difference_is_refused_and_changes_nothing(loaded: LoadingHome, statement: str, named: str) -> None:
     change(loaded, "alter table ledger.loads drop column source_columns")
     change(loaded, statement)
     before = columns(loaded, *named.split("."))
@@ -133,7 +135,9 @@ def test_any_other_difference_is_refused_and_changes_nothing(loaded: Home, state
     assert "source_columns" not in columns(loaded, "ledger", "loads")
 
 
-def test_tables_of_which_one_cannot_be_made_stay_as_they_were(loaded: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_of_which_one_cannot_be_made_stay_as_they_were(
+    loaded: LoadingHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     change(loaded, "alter table ledger.loads drop column source_columns")
     with connected(loaded.settings, loaded.settings.warehouse) as warehouse:
         missing = missing_columns(warehouse)

@@ -6,14 +6,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from daily_customers import COLUMNS, CUSTOMERS, HEADER, customer_file, deliver, held, raw_keys
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.errors import GateBrokenError, SourcesFileError
 from pipelines.loading.reload import Reload
 from pipelines.settings import Settings
 
 
-def test_a_wrong_codec_names_the_row_the_likely_codec_and_the_remedy(branch: Home) -> None:
+def test_a_wrong_codec_names_the_row_the_likely_codec_and_the_remedy(branch: LoadingHome) -> None:
     deliver(branch, 1, customer_file(1, 2, 3).encode("utf-8"))
     (reason,) = branch.load(CUSTOMERS).refused
     assert "customers_20240101.csv: row 1" in reason
@@ -24,7 +24,7 @@ def test_a_wrong_codec_names_the_row_the_likely_codec_and_the_remedy(branch: Hom
     assert branch.rows("select verdict, rows_read, rows_quarantined from ledger.loads") == [("refused", 3, 3)]
 
 
-def test_a_source_mended_after_a_wrong_codec_loads_the_same_file_by_the_next_load(branch: Home) -> None:
+def test_a_source_mended_after_a_wrong_codec_loads_the_same_file_by_the_next_load(branch: LoadingHome) -> None:
     path = deliver(branch, 1, customer_file(1).encode("utf-8"))
     branch.load(CUSTOMERS)
     branch.sources[0]["codec"] = "utf-8"
@@ -41,20 +41,20 @@ def test_a_source_mended_after_a_wrong_codec_loads_the_same_file_by_the_next_loa
     assert raw_keys(branch) == {"K1"}
 
 
-def test_a_refused_delivery_is_read_again_only_when_its_source_was_mended(branch: Home) -> None:
+def test_a_refused_delivery_is_read_again_only_when_its_source_was_mended(branch: LoadingHome) -> None:
     deliver(branch, 1, customer_file(1).encode("utf-8"))
     assert branch.load(CUSTOMERS).batches == 1
     assert branch.load(CUSTOMERS).batches == 0
 
 
-def test_a_file_without_its_header_line_shows_nobodys_data(branch: Home) -> None:
+def test_a_file_without_its_header_line_shows_nobodys_data(branch: LoadingHome) -> None:
     deliver(branch, 1, "K1,김은경,1990-01-31\nK2,서지원,1991-01-31\n")
     (reason,) = branch.load(CUSTOMERS).refused
     assert "row 1: the columns" in reason and "Remedy: " in reason
     assert "김은경" not in reason and "K1" not in reason
 
 
-def test_a_refused_correction_leaves_the_good_delivery_in_force(branch: Home) -> None:
+def test_a_refused_correction_leaves_the_good_delivery_in_force(branch: LoadingHome) -> None:
     deliver(branch, 1, customer_file(1))
     branch.load(CUSTOMERS)
     deliver(branch, 1, "번호,성명\nK7,서지원\n")
@@ -69,7 +69,7 @@ def test_a_refused_correction_leaves_the_good_delivery_in_force(branch: Home) ->
     assert held(branch) == {}
 
 
-def test_the_good_file_put_back_after_a_refused_correction_clears_the_refusal(branch: Home) -> None:
+def test_the_good_file_put_back_after_a_refused_correction_clears_the_refusal(branch: LoadingHome) -> None:
     deliver(branch, 1, customer_file(1))
     branch.load(CUSTOMERS)
     deliver(branch, 1, "번호,성명\nK7,서지원\n")
@@ -80,7 +80,7 @@ def test_the_good_file_put_back_after_a_refused_correction_clears_the_refusal(br
     assert branch.rows("select verdict from ledger.loads where is_current") == [("loaded",)]
 
 
-def test_a_refused_header_stays_refused_when_it_is_replayed_from_the_archive(branch: Home) -> None:
+def test_a_refused_header_stays_refused_when_it_is_replayed_from_the_archive(branch: LoadingHome) -> None:
     path = deliver(branch, 1, "번호,성명\nK1,김은경\n")
     branch.load(CUSTOMERS)
     path.unlink()
@@ -88,14 +88,14 @@ def test_a_refused_header_stays_refused_when_it_is_replayed_from_the_archive(bra
     assert branch.rows("select verdict from ledger.loads where is_current") == [("refused",)]
 
 
-def test_every_row_of_a_refused_batch_is_held_with_its_record(branch: Home) -> None:
+def test_every_row_of_a_refused_batch_is_held_with_its_record(branch: LoadingHome) -> None:
     deliver(branch, 1, customer_file(1) + "K2,a,never\nK3,a,never\n")
     branch.load(CUSTOMERS)
     assert branch.rows("select count(*), count(record) from quarantine.rows") == [(3, 3)]
 
 
 def test_a_file_that_cannot_be_opened_is_named_and_the_others_are_loaded(
-    branch: Home, monkeypatch: pytest.MonkeyPatch
+    branch: LoadingHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     locked = deliver(branch, 1, customer_file(1))
     deliver(branch, 2, customer_file(2))
@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_opened_is_named_and_the_others_are_loaded(
     assert raw_keys(branch) == {"K2"}
 
 
-def test_a_truncated_line_is_held_back_and_the_others_are_saved(branch: Home) -> None:
+def test_a_truncated_line_is_held_back_and_the_others_are_saved(branch: LoadingHome) -> None:
     deliver(branch, 1, customer_file(*range(1, 30)) + 'K30,"김은')
     branch.load(CUSTOMERS)
     assert len(raw_keys(branch)) == 29
@@ -122,13 +122,13 @@ def test_a_truncated_line_is_held_back_and_the_others_are_saved(branch: Home) ->
     assert record == 'K30,"김은'
 
 
-def test_a_line_with_too_few_columns_says_how_many(branch: Home) -> None:
+def test_a_line_with_too_few_columns_says_how_many(branch: LoadingHome) -> None:
     deliver(branch, 1, customer_file(1) + "K2,김은경\n")
     branch.load(CUSTOMERS)
     assert held(branch) == {3: ("unparsable line: too few columns: 2 of 3", "K2,김은경")}
 
 
-def test_a_bad_value_names_its_column_and_keeps_its_record(branch: Home) -> None:
+def test_a_bad_value_names_its_column_and_keeps_its_record(branch: LoadingHome) -> None:
     deliver(branch, 1, customer_file(1) + "K2,김은경,1990-02-31\n")
     branch.load(CUSTOMERS)
     reasons, record = held(branch)[3]
@@ -136,13 +136,13 @@ def test_a_bad_value_names_its_column_and_keeps_its_record(branch: Home) -> None
     assert '"생일":"1990-02-31"' in record and '"이름":"김은경"' in record
 
 
-def test_all_reasons_of_a_row_are_told(branch: Home) -> None:
+def test_all_reasons_of_a_row_are_told(branch: LoadingHome) -> None:
     deliver(branch, 1, customer_file(1) + ",김은경,1890-01-01\n")
     branch.load(CUSTOMERS)
     assert held(branch)[3][0] == "birth_date is at least 1900-01-01; customer_key is present"
 
 
-def test_a_missing_column_refuses_the_batch_and_names_it(branch: Home) -> None:
+def test_a_missing_column_refuses_the_batch_and_names_it(branch: LoadingHome) -> None:
     deliver(branch, 1, "번호,성명,생일\nK1,김은경,1990-01-31\n")
     deliver(branch, 2, customer_file(2))
     (reason,) = branch.load(CUSTOMERS).refused
@@ -162,7 +162,7 @@ def test_a_missing_column_refuses_the_batch_and_names_it(branch: Home) -> None:
     ],
     ids=["empty", "blank lines", "doubled header", "binary", "one endless line"],
 )
-def test_a_file_that_is_no_such_csv_is_refused_by_name(branch: Home, content: bytes, cause: str) -> None:
+def test_a_file_that_is_no_such_csv_is_refused_by_name(branch: LoadingHome, content: bytes, cause: str) -> None:
     deliver(branch, 1, content)
     deliver(branch, 2, customer_file(2))
     (reason,) = branch.load(CUSTOMERS).refused
@@ -170,13 +170,13 @@ def test_a_file_that_is_no_such_csv_is_refused_by_name(branch: Home, content: by
     assert raw_keys(branch) == {"K2"}
 
 
-def test_a_header_may_end_with_a_delimiter(branch: Home) -> None:
+def test_a_header_may_end_with_a_delimiter(branch: LoadingHome) -> None:
     deliver(branch, 1, f"{HEADER},\nK1,김은경,1990-01-31,\n")
     branch.load(CUSTOMERS)
     assert raw_keys(branch) == {"K1"}
 
 
-def test_a_source_may_use_any_name_for_its_columns(home: Home) -> None:
+def test_a_source_may_use_any_name_for_its_columns(home: LoadingHome) -> None:
     """Each of the names in a source of its own, all by one load."""
     names = ["row_number", "batch_id", "Line", "_record", "unparsed", "part", "taken", "fields", 'a"b', "a.b"]
     systems = [f"system_{place}" for place in range(len(names))]
@@ -190,7 +190,7 @@ def test_a_source_may_use_any_name_for_its_columns(home: Home) -> None:
     assert found == [(system, 2, "K1") for system in systems]
 
 
-def test_a_parquet_source_may_use_any_name_for_its_columns(home: Home) -> None:
+def test_a_parquet_source_may_use_any_name_for_its_columns(home: LoadingHome) -> None:
     home.inbox.mkdir()
     names = ["row_number", "Batch_ID", "part", "filename"]
     systems = [f"system_{place}" for place in range(len(names))]
@@ -203,7 +203,7 @@ def test_a_parquet_source_may_use_any_name_for_its_columns(home: Home) -> None:
     assert found == [(system, row, f"K{row}") for system in systems for row in (1, 2)]
 
 
-def test_columns_that_differ_in_case_alone_are_told_apart_or_refused(branch: Home) -> None:
+def test_columns_that_differ_in_case_alone_are_told_apart_or_refused(branch: LoadingHome) -> None:
     branch.sources[0]["columns"] = {"customer_key": "id", "customer_name": "이름"}
     deliver(branch, 1, "id,ID,이름\nK1,other,김은경\n")
     result = branch.load(CUSTOMERS)
@@ -212,7 +212,7 @@ def test_columns_that_differ_in_case_alone_are_told_apart_or_refused(branch: Hom
 
 @pytest.mark.parametrize("folder", ["plain", "of [ab]"])
 def test_a_home_and_a_parquet_file_may_have_the_signs_of_patterns_in_their_names(tmp_path: Path, folder: str) -> None:
-    home = Home(Settings(tmp_path / folder, tmp_path / folder / "sources.yml", "1GB", 2, 3))
+    home = LoadingHome(Settings(tmp_path / folder, tmp_path / folder / "sources.yml", "1GB", 2, 3))
     home.inbox.mkdir(parents=True)
     home.add_source(CUSTOMERS, "[{part}]_{date:%Y%m%d}.parquet", {"customer_key": "k"}, format="parquet")
     delivered = home.inbox / "[a]_20240101.parquet"
@@ -226,7 +226,7 @@ def test_a_home_and_a_parquet_file_may_have_the_signs_of_patterns_in_their_names
     assert raw_keys(home) == {"K1", "K2"}
 
 
-def test_an_unreadable_parquet_file_is_refused_by_name_and_the_others_load(home: Home) -> None:
+def test_an_unreadable_parquet_file_is_refused_by_name_and_the_others_load(home: LoadingHome) -> None:
     home.add_source(CUSTOMERS, "{date:%Y%m%d}.parquet", COLUMNS, format="parquet")
     home.deliver("20240101.parquet", b"PAR1 and then nothing")
     pq.write_table(pa.table({"번호": ["K2"], "이름": ["a"], "생일": ["1990-01-01"]}), home.inbox / "20240102.parquet")
@@ -235,7 +235,7 @@ def test_an_unreadable_parquet_file_is_refused_by_name_and_the_others_load(home:
     assert raw_keys(home) == {"K2"}
 
 
-def test_more_bad_rows_than_tolerated_refuse_the_batch_and_hold_every_row(branch: Home) -> None:
+def test_more_bad_rows_than_tolerated_refuse_the_batch_and_hold_every_row(branch: LoadingHome) -> None:
     deliver(branch, 1, customer_file(1) + "K2,a,never\nK3,a,never\n")
     deliver(branch, 2, customer_file(4) + "K5,a,never\n")
     (reason,) = branch.load(CUSTOMERS).refused
@@ -248,7 +248,7 @@ def test_more_bad_rows_than_tolerated_refuse_the_batch_and_hold_every_row(branch
     assert held_rows == [(2, "the whole batch was refused")]
 
 
-def test_a_line_that_is_no_json_object_says_so(home: Home) -> None:
+def test_a_line_that_is_no_json_object_says_so(home: LoadingHome) -> None:
     home.add_source(CUSTOMERS, "c.jsonl", {"customer_key": "k"}, format="json_lines")
     right = [f'{{"k": "K{number}"}}' for number in range(30)]
     home.deliver("c.jsonl", "\n".join([*right, '[{"k": "K30"}]', '{"k": "K31"']))
@@ -259,7 +259,7 @@ def test_a_line_that_is_no_json_object_says_so(home: Home) -> None:
     }
 
 
-def test_a_bad_line_of_json_does_not_disturb_a_look_up(home: Home) -> None:
+def test_a_bad_line_of_json_does_not_disturb_a_look_up(home: LoadingHome) -> None:
     home.add_source(
         "campaign__campaigns", "campaigns.csv", {"campaign_key": "id", "start_date": "start"}, codec="utf-8"
     )
@@ -277,7 +277,7 @@ def test_a_bad_line_of_json_does_not_disturb_a_look_up(home: Home) -> None:
     assert home.rows("select contact_key from raw.campaign__contacts") == [("C1",)]
 
 
-def test_a_delivery_of_which_every_header_is_wrong_is_refused_even_with_a_look_up(home: Home) -> None:
+def test_a_delivery_of_which_every_header_is_wrong_is_refused_even_with_a_look_up(home: LoadingHome) -> None:
     columns = {
         "contact_key": "c",
         "campaign_key": "a",
@@ -290,7 +290,7 @@ def test_a_delivery_of_which_every_header_is_wrong_is_refused_even_with_a_look_u
     assert "row 1: the columns a, c are missing. Remedy: map" in reason
 
 
-def test_a_broken_gate_leaves_everything_as_it_was(branch: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_gate_leaves_everything_as_it_was(branch: LoadingHome, monkeypatch: pytest.MonkeyPatch) -> None:
     import expectations.branch__customers as suite_module  # noqa: PLC0415 (imports Great Expectations)
     from expectations.rules import audit_suite, rows_where  # noqa: PLC0415
 
@@ -309,7 +309,7 @@ def test_a_broken_gate_leaves_everything_as_it_was(branch: Home, monkeypatch: py
     assert raw_keys(branch) == {"K2", "K3"}
 
 
-def test_two_files_for_one_slot_are_an_error_that_names_both(branch: Home) -> None:
+def test_two_files_for_one_slot_are_an_error_that_names_both(branch: LoadingHome) -> None:
     branch.add_source(CUSTOMERS, "companies_{date:%Y%m%d}.csv", COLUMNS, codec="cp949")
     deliver(branch, 1, customer_file(1))
     branch.deliver("companies_20240101.csv", customer_file(2), codec="cp949")

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 import pytest
 from daily_customers import COLUMNS, CUSTOMERS, HEADER, customer_file, deliver, held, raw_keys
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.loading.reload import Reload
 from pipelines.settings import PROJECT_ROOT
@@ -13,7 +13,7 @@ from pipelines.settings import PROJECT_ROOT
 KOREAN_DATA = PROJECT_ROOT.parent / "shared" / "data" / "korean"
 
 
-def test_a_row_keeps_its_system_batch_date_and_line(branch: Home) -> None:
+def test_a_row_keeps_its_system_batch_date_and_line(branch: LoadingHome) -> None:
     deliver(branch, 1, f"{HEADER}\n\nK1,김은경,1990-01-31\n")
     result = branch.load(CUSTOMERS)
     assert (result.batches, result.counts["read"], result.counts["loaded"]) == (1, 1, 1)
@@ -23,14 +23,14 @@ def test_a_row_keeps_its_system_batch_date_and_line(branch: Home) -> None:
     ) == [("branch", True, date(2024, 1, 1), 3, "K1", "김은경", date(1990, 1, 31))]
 
 
-def test_a_second_load_finds_nothing_new(branch: Home) -> None:
+def test_a_second_load_finds_nothing_new(branch: LoadingHome) -> None:
     deliver(branch, 1, customer_file(1, 2))
     branch.load(CUSTOMERS)
     assert branch.load(CUSTOMERS).batches == 0
     assert len(branch.rows("from ledger.loads")) == 1
 
 
-def test_a_touched_file_loads_nothing_and_is_remembered(branch: Home) -> None:
+def test_a_touched_file_loads_nothing_and_is_remembered(branch: LoadingHome) -> None:
     path = deliver(branch, 1, customer_file(1))
     branch.load(CUSTOMERS)
     os.utime(path, ns=(1, 1))
@@ -39,7 +39,7 @@ def test_a_touched_file_loads_nothing_and_is_remembered(branch: Home) -> None:
     assert branch.rows("select count(*), bool_and(is_current) from ledger.loads") == [(1, True)]
 
 
-def test_a_corrected_file_supersedes_its_batch_with_the_rows_it_held_back(branch: Home) -> None:
+def test_a_corrected_file_supersedes_its_batch_with_the_rows_it_held_back(branch: LoadingHome) -> None:
     deliver(branch, 1, customer_file(1, 2) + "K3,서지원,never\n")
     deliver(branch, 2, customer_file(9))
     branch.load(CUSTOMERS)
@@ -55,7 +55,7 @@ def test_a_corrected_file_supersedes_its_batch_with_the_rows_it_held_back(branch
     assert (old["rows_loaded"], old["rows_quarantined"], new["rows_loaded"]) == (2, 1, 3)
 
 
-def test_a_file_put_back_as_it_was_is_in_force_again(branch: Home) -> None:
+def test_a_file_put_back_as_it_was_is_in_force_again(branch: LoadingHome) -> None:
     for numbers in ((1,), (2,), (1,)):
         deliver(branch, 1, customer_file(*numbers, name="이름" * len(numbers) + str(numbers[0])))
         branch.load(CUSTOMERS)
@@ -64,7 +64,7 @@ def test_a_file_put_back_as_it_was_is_in_force_again(branch: Home) -> None:
     assert branch.load(CUSTOMERS).batches == 0
 
 
-def test_a_reload_replays_from_the_archive_when_the_file_is_gone(branch: Home) -> None:
+def test_a_reload_replays_from_the_archive_when_the_file_is_gone(branch: LoadingHome) -> None:
     paths = [deliver(branch, day, customer_file(day) + f"K{day}0,서지원,never\nx\n") for day in (1, 2, 3)]
     columns = f"from raw.{CUSTOMERS} order by all"
     quarantine = "from quarantine.rows order by all"
@@ -77,7 +77,7 @@ def test_a_reload_replays_from_the_archive_when_the_file_is_gone(branch: Home) -
     assert (branch.rows(columns), branch.rows(quarantine)) == before
 
 
-def test_a_reload_of_some_days_leaves_the_others_alone(branch: Home) -> None:
+def test_a_reload_of_some_days_leaves_the_others_alone(branch: LoadingHome) -> None:
     for day in (1, 2, 3):
         deliver(branch, day, customer_file(day))
     branch.load(CUSTOMERS)
@@ -88,7 +88,7 @@ def test_a_reload_of_some_days_leaves_the_others_alone(branch: Home) -> None:
     assert len(raw_keys(branch)) == 3
 
 
-def test_deliveries_outside_start_and_until_are_left_alone(branch: Home) -> None:
+def test_deliveries_outside_start_and_until_are_left_alone(branch: LoadingHome) -> None:
     branch.sources[0] |= {"start": date(2024, 1, 2), "until": date(2024, 1, 3)}
     for day in (1, 2, 3, 4):
         deliver(branch, day, customer_file(day))
@@ -96,7 +96,7 @@ def test_deliveries_outside_start_and_until_are_left_alone(branch: Home) -> None
     assert raw_keys(branch) == {"K2", "K3"}
 
 
-def test_two_systems_with_the_same_customer_numbers_stay_apart(branch: Home) -> None:
+def test_two_systems_with_the_same_customer_numbers_stay_apart(branch: LoadingHome) -> None:
     branch.add_source(CUSTOMERS, "card_{date:%Y%m%d}.csv", COLUMNS, codec="utf-8", source_system="card")
     branch.sources[0]["codec"] = "utf-8"
     # Even the files are the same, byte for byte.
@@ -115,7 +115,7 @@ def test_two_systems_with_the_same_customer_numbers_stay_apart(branch: Home) -> 
     ]
 
 
-def test_snapshots_of_two_systems_are_not_compared_with_each_other(home: Home) -> None:
+def test_snapshots_of_two_systems_are_not_compared_with_each_other(home: LoadingHome) -> None:
     for system in ("branch", "card"):
         home.add_source("branch__products", f"{system}_{{date:%Y%m%d}}.csv", {"product_key": "k"}, source_system=system)
         home.deliver(f"{system}_20240101.csv", "k\nP1\n")
@@ -126,7 +126,9 @@ def test_snapshots_of_two_systems_are_not_compared_with_each_other(home: Home) -
     ]
 
 
-def test_a_corrected_snapshot_makes_later_ones_be_compared_anew_even_in_a_reload_of_its_day_alone(home: Home) -> None:
+def test_a_corrected_snapshot_makes_later_ones_be_compared_anew_even_in_a_reload_of_its_day_alone(
+    home: LoadingHome,
+) -> None:
     home.add_source("branch__products", "{date:%Y%m%d}.csv", {"product_key": "k", "product_name": "n"}, codec="utf-8")
     for day, name in ((1, "old"), (2, "old"), (3, "old")):
         home.deliver(f"2024010{day}.csv", f"k,n\nP1,{name}\n")
@@ -139,7 +141,7 @@ def test_a_corrected_snapshot_makes_later_ones_be_compared_anew_even_in_a_reload
 
 
 def test_a_file_that_changes_while_it_is_read_waits_for_the_next_load(
-    branch: Home, monkeypatch: pytest.MonkeyPatch
+    branch: LoadingHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import pipelines.loading.gather as loading  # noqa: PLC0415 (the function is replaced in the module that calls it)
 
@@ -163,7 +165,9 @@ def test_a_file_that_changes_while_it_is_read_waits_for_the_next_load(
 
 
 @pytest.mark.skipif(not KOREAN_DATA.is_dir(), reason=f"the made Korean data is not at {KOREAN_DATA}")
-def test_the_same_branch_file_in_cp949_with_a_byte_order_mark_and_decomposed_gives_the_same_rows(home: Home) -> None:
+def test_the_same_branch_file_in_cp949_with_a_byte_order_mark_and_decomposed_gives_the_same_rows(
+    home: LoadingHome,
+) -> None:
     # Two of the files have no column of record numbers; these four together tell the records apart.
     columns = {
         "customer_key": {"columns": ["entity_id", "이름", "생년월일", "주소"]},
@@ -191,7 +195,7 @@ def test_the_same_branch_file_in_cp949_with_a_byte_order_mark_and_decomposed_giv
     assert rows["cp949"][0][2] == "김은경"
 
 
-def test_a_row_looked_up_before_its_campaign_arrived_is_read_again(home: Home) -> None:
+def test_a_row_looked_up_before_its_campaign_arrived_is_read_again(home: LoadingHome) -> None:
     home.add_source(
         "campaign__contacts",
         "contacts.csv",

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import duckdb
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.connections import connected
 from pipelines.contracts import feeds
@@ -16,7 +16,7 @@ from pipelines.person.records import surrogate_key
 
 
 @pytest.fixture(scope="module")
-def warehouse(person_home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+def warehouse(person_home: LoadingHome) -> Iterator[duckdb.DuckDBPyConnection]:
     with connected(person_home.settings, person_home.settings.warehouse) as opened:
         yield opened
 
@@ -27,7 +27,7 @@ def person(warehouse: duckdb.DuckDBPyConnection) -> Person:
 
 
 @pytest.fixture(scope="module")
-def holdings(warehouse: duckdb.DuckDBPyConnection, person_home: Home, person: Person) -> Holdings:
+def holdings(warehouse: duckdb.DuckDBPyConnection, person_home: LoadingHome, person: Person) -> Holdings:
     shared_names = shared_values(warehouse, person, ["name"])["name"]
     return find_holdings(warehouse, person_home.settings, person_home.sources_file(), person, shared_names)
 

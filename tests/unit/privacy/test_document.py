@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.connections import connected
 from pipelines.ledger.accesses import Access, accesses, record_access
@@ -23,13 +23,13 @@ AUTHOR = Author("officer", datetime(2024, 2, 1, 9), "request 4711")
 
 
 @pytest.fixture(scope="module")
-def warehouse(person_home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+def warehouse(person_home: LoadingHome) -> Iterator[duckdb.DuckDBPyConnection]:
     with connected(person_home.settings, person_home.settings.warehouse) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def document(warehouse: duckdb.DuckDBPyConnection, person_home: Home) -> dict[str, Any]:
+def document(warehouse: duckdb.DuckDBPyConnection, person_home: LoadingHome) -> dict[str, Any]:
     person = find_person(warehouse, "branch:K00001")
     shared_names = shared_values(warehouse, person, ["name"])["name"]
     holdings = find_holdings(warehouse, person_home.settings, person_home.sources_file(), person, shared_names)

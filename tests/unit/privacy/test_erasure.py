@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.connections import connected
 from pipelines.contracts import feeds
@@ -42,53 +42,53 @@ def quiet(*_: Any) -> None:
     """Progress that nobody looks at."""
 
 
-def copied(home: Home, folder: Path) -> Home:
+def copied(home: LoadingHome, folder: Path) -> LoadingHome:
     """A copy of the home, with sources and files of its own."""
     shutil.copytree(home.settings.home, folder)
     settings = replace(home.settings, home=folder, sources_file=folder / "sources.yml")
-    copy = Home(settings, [dict(source) for source in home.sources], home.company)
+    copy = LoadingHome(settings, [dict(source) for source in home.sources], home.company)
     with connected(settings, settings.warehouse) as warehouse:
         export_state(warehouse, settings)
     return copy
 
 
-def planned(home: Home) -> erasure.Plan:
+def planned(home: LoadingHome) -> erasure.Plan:
     home.settings.scratch.mkdir(exist_ok=True)
     return erasure.plan(home.settings, home.sources_file(), ["branch:K00001"], quiet)
 
 
-def erase(home: Home) -> erasure.Plan:
+def erase(home: LoadingHome) -> erasure.Plan:
     found = planned(home)
     erasure.begin(home.settings, found, AUTHOR, ERASED_DATE)
     erasure.finish(home.settings, home.sources_file(), quiet)
     return found
 
 
-def places(home: Home, found: erasure.Plan) -> set[tuple[str, str]]:
+def places(home: LoadingHome, found: erasure.Plan) -> set[tuple[str, str]]:
     """Folder or file, and place in it, wherever a value of the person is found."""
     skip = [home.settings.scratch, home.inbox]
     hits = search(home.settings, home.settings.home, found.values, skip)
     return {(hit.file.split("/")[0], hit.place) for hit in hits}
 
 
-def hits(home: Home, found: erasure.Plan) -> set[str]:
+def hits(home: LoadingHome, found: erasure.Plan) -> set[str]:
     return {folder for folder, _ in places(home, found)}
 
 
-def figures(home: Home) -> dict[str, Any]:
+def figures(home: LoadingHome) -> dict[str, Any]:
     return home.rows_of({feed: f"select {what} from raw.{feed}" for feed, what in FIGURES.items()})
 
 
-def raw_rows(home: Home) -> dict[str, list[tuple]]:
+def raw_rows(home: LoadingHome) -> dict[str, list[tuple]]:
     return home.rows_of({feed: f"from raw.{feed} order by all" for feed in feeds()})
 
 
-def state_rows(home: Home) -> dict[str, list[tuple]]:
+def state_rows(home: LoadingHome) -> dict[str, list[tuple]]:
     tables = ("decisions", "identity_assignments", "identity_events", "identity_overrides", "tombstones", "accesses")
     return home.rows_of({table: f"from state.{table} order by all" for table in tables})
 
 
-def counts(home: Home, feed: str, day: str) -> tuple:
+def counts(home: LoadingHome, feed: str, day: str) -> tuple:
     """Read, loaded, quarantined, duplicate, unchanged and blocked of a feed's delivery in force."""
     ((found),) = home.rows(
         "select sum(rows_read), sum(rows_loaded), sum(rows_quarantined), sum(rows_duplicate), sum(rows_unchanged), "
@@ -101,7 +101,7 @@ def counts(home: Home, feed: str, day: str) -> tuple:
 
 
 @pytest.fixture(scope="module")
-def before(person_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def before(person_home: LoadingHome, tmp_path_factory: pytest.TempPathFactory) -> LoadingHome:
     """The person's home, in which rows of theirs are held, fixed and overridden, and a version was published."""
     home = copied(person_home, tmp_path_factory.mktemp("before") / "home")
     settings = home.settings
@@ -129,12 +129,12 @@ def before(person_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture
-def new(before: Home, tmp_path: Path) -> Home:
+def new(before: LoadingHome, tmp_path: Path) -> LoadingHome:
     return copied(before, tmp_path / "home")
 
 
 @pytest.fixture(scope="module")
-def erased(before: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, erasure.Plan]:
+def erased(before: LoadingHome, tmp_path_factory: pytest.TempPathFactory) -> tuple[LoadingHome, erasure.Plan]:
     """A home of which the person was erased. Nobody changes it."""
     home = copied(before, tmp_path_factory.mktemp("erased") / "home")
     return home, erase(home)

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.person.person import Person, SourceRecord
 from pipelines.privacy import published_file
@@ -50,13 +50,13 @@ PERSON = Person("c1", (SourceRecord("r1", "branch", "1"), SourceRecord("r2", "sh
 
 
 @pytest.fixture
-def home(home: Home) -> Home:
+def home(home: LoadingHome) -> LoadingHome:
     home.add_source("branch__branches", "branches.csv", {"branch_key": "number", "branch_name": "name"}, codec="utf-8")
     return home
 
 
 @pytest.fixture
-def settings(home: Home, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(home: LoadingHome, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A home with a published file, whose tables have no suite."""
     monkeypatch.setattr(publish, "audited_tables", list)
     home.settings.published.mkdir()
@@ -65,7 +65,7 @@ def settings(home: Home, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return home.settings
 
 
-def take(home: Home, person: Person = PERSON) -> bool:
+def take(home: LoadingHome, person: Person = PERSON) -> bool:
     return take_out(home.settings, home.sources_file(), person)
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.errors import UsageError
 from pipelines.quality.report import COLUMNS_RULE, VOLUME_RULE, write_report
@@ -41,7 +41,7 @@ def transactions(day: date) -> str:
 
 
 @pytest.fixture(scope="module")
-def faulty(new_home: Callable[[], Home]) -> Home:
+def faulty(new_home: Callable[[], LoadingHome]) -> LoadingHome:
     """A loaded home in which one day each is missing, refused, partly held back, and too small with a new column."""
     home = new_home()
     columns = {"transaction_key": "no", "customer_key": "customer", "transacted_at": "at", "amount_role": "role"}
@@ -60,7 +60,7 @@ def faulty(new_home: Callable[[], Home]) -> Home:
 
 
 @pytest.fixture(scope="module")
-def page(faulty: Home) -> str:
+def page(faulty: LoadingHome) -> str:
     return write_report(faulty.settings, NOW).read_text(encoding="utf-8")
 
 
@@ -85,7 +85,7 @@ def test_every_planted_fault_is_told(page: str) -> None:
     assert "1 overdue since 2024-01-09" in told
 
 
-def test_a_person_is_told_what_to_do_next(page: str, faulty: Home) -> None:
+def test_a_person_is_told_what_to_do_next(page: str, faulty: LoadingHome) -> None:
     commands = re.findall(r"<li>(.*?)<code>(.*?)</code>", page)
     told = [(text.split(" ")[0], command.split(f"{faulty.settings.home} ")[1]) for text, command in commands]
     assert told == [
@@ -107,7 +107,7 @@ def test_the_page_needs_nothing_from_outside(page: str) -> None:
     assert "default-src 'none'" in page
 
 
-def test_the_report_is_for_its_owner_alone(faulty: Home, tmp_path: Path) -> None:
+def test_the_report_is_for_its_owner_alone(faulty: LoadingHome, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     out.write_text("an old one")
     out.chmod(0o644)
@@ -118,11 +118,11 @@ def test_the_report_is_for_its_owner_alone(faulty: Home, tmp_path: Path) -> None
     assert stat.S_IMODE(default.stat().st_mode) == 0o600
 
 
-def test_the_same_state_at_the_same_instant_gives_the_same_bytes(faulty: Home, page: str) -> None:
+def test_the_same_state_at_the_same_instant_gives_the_same_bytes(faulty: LoadingHome, page: str) -> None:
     assert write_report(faulty.settings, NOW).read_text(encoding="utf-8") == page
 
 
-def test_a_home_without_faults_is_good_and_without_loads_is_refused(new_home: Callable[[], Home]) -> None:
+def test_a_home_without_faults_is_good_and_without_loads_is_refused(new_home: Callable[[], LoadingHome]) -> None:
     home = new_home()
     home.add_source(CUSTOMERS, "customers.csv", {"customer_key": "no"}, codec="utf-8")
     home.sources_file()
@@ -135,7 +135,7 @@ def test_a_home_without_faults_is_good_and_without_loads_is_refused(new_home: Ca
     assert "Nothing. The next delivery is looked for by the next run." in told
 
 
-def test_writing_it_imports_neither_the_gate_nor_dagster(faulty: Home) -> None:
+def test_writing_it_imports_neither_the_gate_nor_dagster(faulty: LoadingHome) -> None:
     program = (
         "import sys\nfrom pipelines.commands.main import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
@@ -170,7 +170,7 @@ def test_the_report_and_the_suite_call_the_rules_by_the_same_names() -> None:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine to look with")
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
-def test_a_browser_shows_the_planted_faults(faulty: Home, tmp_path: Path, width: int, scheme: str) -> None:
+def test_a_browser_shows_the_planted_faults(faulty: LoadingHome, tmp_path: Path, width: int, scheme: str) -> None:
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 (nothing to import where there is no browser)
 
     report = write_report(faulty.settings, NOW)

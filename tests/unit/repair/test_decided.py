@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from daily_customers import COLUMNS, CUSTOMERS, HEADER, raw_keys
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.archive.batches import archived_delivery
 from pipelines.connections import connected
@@ -38,7 +38,7 @@ def quiet(step: str, message: str) -> None:
 
 
 @pytest.fixture
-def branch(home: Home) -> Home:  # another branch than other tests have: its day is loaded
+def branch(home: LoadingHome) -> LoadingHome:  # another branch than other tests have: its day is loaded
     """A home with one day of customers: 30 right ones, one with a wrong date (line 32) and one cut off (line 33)."""
     home.add_source(CUSTOMERS, "customers_{date:%Y%m%d}.csv", COLUMNS, codec="utf-8")
     home.deliver("customers_20240101.csv", day_of_customers())
@@ -51,13 +51,13 @@ def day_of_customers(*more: str) -> str:
     return "\n".join([HEADER, *right, "K31,이름,never", 'K32,"이름', *more]) + "\n"
 
 
-def row_at(home: Home, row_number: int) -> HeldRow:
+def row_at(home: LoadingHome, row_number: int) -> HeldRow:
     with connected(home.settings, home.settings.warehouse) as warehouse:
         (row,) = held_rows(warehouse, "held.row_number = ?", [row_number])
         return row
 
 
-def mend(home: Home, row: HeldRow, values: dict[str, str] | None = None, line: str | None = None) -> None:
+def mend(home: LoadingHome, row: HeldRow, values: dict[str, str] | None = None, line: str | None = None) -> None:
     """What `crmdw quarantine fix` does."""
     with connected(home.settings, home.settings.warehouse) as warehouse:
         ledger, fixed = known(warehouse), fixed_values(warehouse, [row.batch_id]).fetchall()
@@ -70,16 +70,16 @@ def mend(home: Home, row: HeldRow, values: dict[str, str] | None = None, line: s
     load_stale(home)
 
 
-def load_stale(home: Home) -> None:
+def load_stale(home: LoadingHome) -> None:
     load_what_is_stale(home.settings, home.sources_file(), "run", quiet)
 
 
-def discard(home: Home, row: HeldRow) -> None:
+def discard(home: LoadingHome, row: HeldRow) -> None:
     decide(home.settings, "discard", AUTHOR, [row])
     load_stale(home)
 
 
-def counts(home: Home) -> tuple:
+def counts(home: LoadingHome) -> tuple:
     (line,) = home.rows(
         "select rows_read, rows_loaded, rows_quarantined, rows_duplicate, rows_fixed, verdict from ledger.loads "
         "where is_current"
@@ -87,11 +87,11 @@ def counts(home: Home) -> tuple:
     return line
 
 
-def statuses(home: Home) -> dict[int, str]:
+def statuses(home: LoadingHome) -> dict[int, str]:
     return dict(home.rows("select row_number, status from quarantine.rows"))
 
 
-def contents(home: Home, *feed_names: str) -> dict[str, list[tuple]]:
+def contents(home: LoadingHome, *feed_names: str) -> dict[str, list[tuple]]:
     """All that a rebuild has to give again: raw rows, quarantine, and lines in force without numbers and times."""
     queries = {
         "quarantine": "from quarantine.rows",
@@ -103,7 +103,7 @@ def contents(home: Home, *feed_names: str) -> dict[str, list[tuple]]:
     return {name: home.rows(f"select * from ({query}) order by all") for name, query in queries.items()}
 
 
-def assert_rebuild_agrees(home: Home, *feed_names: str) -> None:
+def assert_rebuild_agrees(home: LoadingHome, *feed_names: str) -> None:
     before = contents(home, *feed_names)
     home.settings.warehouse.unlink()
     rebuild(home.settings, home.sources_file(), "rebuild", quiet)
@@ -114,7 +114,7 @@ def assert_rebuild_agrees(home: Home, *feed_names: str) -> None:
         assert after[name] == rows, name
 
 
-def test_a_fixed_row_is_loaded_beside_its_batch_and_stays_counted_as_held_back(branch: Home) -> None:
+def test_a_fixed_row_is_loaded_beside_its_batch_and_stays_counted_as_held_back(branch: LoadingHome) -> None:
     assert counts(branch) == (32, 30, 2, 0, 0, "loaded")
     mend(branch, row_at(branch, 32), {"생일": "1990-02-28"})
     assert counts(branch) == (32, 30, 2, 0, 1, "loaded")
@@ -127,7 +127,7 @@ def test_a_fixed_row_is_loaded_beside_its_batch_and_stays_counted_as_held_back(b
     assert_rebuild_agrees(branch)
 
 
-def test_a_fix_that_does_not_pass_leaves_the_row_open_with_its_new_reasons(branch: Home) -> None:
+def test_a_fix_that_does_not_pass_leaves_the_row_open_with_its_new_reasons(branch: LoadingHome) -> None:
     mend(branch, row_at(branch, 32), {"생일": "1890-01-01"})
     assert statuses(branch)[32] == "open"
     assert row_at(branch, 32).reasons == "birth_date is at least 1900-01-01"
@@ -138,7 +138,7 @@ def test_a_fix_that_does_not_pass_leaves_the_row_open_with_its_new_reasons(branc
     assert_rebuild_agrees(branch)
 
 
-def test_a_line_that_could_not_be_split_is_fixed_by_the_whole_line_or_all_its_columns(branch: Home) -> None:
+def test_a_line_that_could_not_be_split_is_fixed_by_the_whole_line_or_all_its_columns(branch: LoadingHome) -> None:
     row = row_at(branch, 33)
     with pytest.raises(UsageError, match=r"(생일, 이름|이름, 생일) are not given"):
         mend(branch, row, {"번호": "K32"})
@@ -149,7 +149,7 @@ def test_a_line_that_could_not_be_split_is_fixed_by_the_whole_line_or_all_its_co
     assert_rebuild_agrees(branch)
 
 
-def test_a_refused_batch_loads_when_enough_of_its_rows_are_decided(branch: Home) -> None:
+def test_a_refused_batch_loads_when_enough_of_its_rows_are_decided(branch: LoadingHome) -> None:
     branch.deliver("customers_20240101.csv", day_of_customers("K33,이름,never", "K34,이름,never"))
     branch.load(CUSTOMERS)
     assert [row[0] for row in branch.rows("select verdict from ledger.loads where is_current order by all")] == [
@@ -165,12 +165,12 @@ def test_a_refused_batch_loads_when_enough_of_its_rows_are_decided(branch: Home)
     assert_rebuild_agrees(branch)
 
 
-def rows_of_refused(home: Home) -> list[HeldRow]:
+def rows_of_refused(home: LoadingHome) -> list[HeldRow]:
     with connected(home.settings, home.settings.warehouse) as warehouse:
         return held_rows(warehouse, "loads.verdict = 'refused'", [])
 
 
-def test_a_fixed_row_that_repeats_another_is_not_loaded_twice(branch: Home) -> None:
+def test_a_fixed_row_that_repeats_another_is_not_loaded_twice(branch: LoadingHome) -> None:
     mend(branch, row_at(branch, 32), {"번호": "K1", "생일": "1990-01-31"})
     assert counts(branch) == (32, 30, 2, 0, 0, "loaded")
     assert statuses(branch)[32] == "fixed"
@@ -178,7 +178,7 @@ def test_a_fixed_row_that_repeats_another_is_not_loaded_twice(branch: Home) -> N
     assert_rebuild_agrees(branch)
 
 
-def test_a_repeated_bad_line_stays_a_duplicate_when_the_first_is_fixed(home: Home) -> None:
+def test_a_repeated_bad_line_stays_a_duplicate_when_the_first_is_fixed(home: LoadingHome) -> None:
     home.add_source(CUSTOMERS, "customers_{date:%Y%m%d}.csv", COLUMNS, codec="utf-8")
     home.deliver("customers_20240101.csv", day_of_customers("K31,이름,never"))
     home.load(CUSTOMERS)
@@ -187,7 +187,7 @@ def test_a_repeated_bad_line_stays_a_duplicate_when_the_first_is_fixed(home: Hom
     assert counts(home) == (33, 30, 2, 1, 1, "loaded")
 
 
-def test_a_discarded_row_leaves_the_open_list_and_stays_out_when_the_rules_change(branch: Home) -> None:
+def test_a_discarded_row_leaves_the_open_list_and_stays_out_when_the_rules_change(branch: LoadingHome) -> None:
     discard(branch, row_at(branch, 32))
     assert counts(branch) == (32, 30, 2, 0, 0, "loaded")
     branch.sources[0]["columns"] = {"customer_key": "번호", "customer_name": "이름"}
@@ -196,7 +196,7 @@ def test_a_discarded_row_leaves_the_open_list_and_stays_out_when_the_rules_chang
     assert "K31" not in raw_keys(branch)
 
 
-def test_a_replay_loads_what_passes_by_the_mapping_of_today(branch: Home) -> None:
+def test_a_replay_loads_what_passes_by_the_mapping_of_today(branch: LoadingHome) -> None:
     branch.sources[0]["columns"] = {"customer_key": "번호", "customer_name": "이름"}
     branch.sources_file()
     mark_stale(branch.settings, [row_at(branch, 32)])
@@ -204,7 +204,7 @@ def test_a_replay_loads_what_passes_by_the_mapping_of_today(branch: Home) -> Non
     assert counts(branch) == (32, 31, 1, 0, 0, "loaded")
 
 
-def test_a_decision_whose_load_was_interrupted_is_carried_out_by_the_next_run(branch: Home) -> None:
+def test_a_decision_whose_load_was_interrupted_is_carried_out_by_the_next_run(branch: LoadingHome) -> None:
     row = row_at(branch, 32)
     decide(branch.settings, "fix", AUTHOR, [row], [(row.batch_id, 32, '{"생일": "1990-01-31"}')])
     assert "K31" not in raw_keys(branch)
@@ -214,7 +214,7 @@ def test_a_decision_whose_load_was_interrupted_is_carried_out_by_the_next_run(br
     assert branch.load(CUSTOMERS).batches == 0
 
 
-def test_fixes_and_discards_go_with_the_batch_when_its_slot_is_delivered_anew(branch: Home) -> None:
+def test_fixes_and_discards_go_with_the_batch_when_its_slot_is_delivered_anew(branch: LoadingHome) -> None:
     mend(branch, row_at(branch, 32), {"생일": "1990-01-31"})
     discard(branch, row_at(branch, 33))
     branch.deliver("customers_20240101.csv", f"{HEADER}\nK7,이름,1990-01-31\n")
@@ -228,7 +228,7 @@ def test_fixes_and_discards_go_with_the_batch_when_its_slot_is_delivered_anew(br
     assert_rebuild_agrees(branch)
 
 
-def test_a_fix_is_masked_like_every_delivery(branch: Home) -> None:
+def test_a_fix_is_masked_like_every_delivery(branch: LoadingHome) -> None:
     branch.sources[0]["columns"] = COLUMNS | {"address": "주소"}
     branch.deliver("customers_20240102.csv", HEADER + ",주소\nK1,이름,1990-01-31,서울\nK2,이름,never,서울\n")
     branch.load(CUSTOMERS)
@@ -240,7 +240,7 @@ def test_a_fix_is_masked_like_every_delivery(branch: Home) -> None:
     assert "1234568" not in str(branch.rows(f"select address from raw.{CUSTOMERS} where customer_key = 'K2'"))
 
 
-def test_a_typed_cell_takes_only_values_of_its_type(home: Home) -> None:
+def test_a_typed_cell_takes_only_values_of_its_type(home: LoadingHome) -> None:
     home.add_source(CUSTOMERS, "{date:%Y%m%d}.parquet", COLUMNS, format="parquet")
     home.inbox.mkdir()
     birth_dates = [date(1990, 1, 31)] * 30 + [date(1880, 1, 1)]
@@ -256,7 +256,7 @@ def test_a_typed_cell_takes_only_values_of_its_type(home: Home) -> None:
     assert_rebuild_agrees(home)
 
 
-def test_a_record_of_json_is_fixed_by_its_paths(home: Home) -> None:
+def test_a_record_of_json_is_fixed_by_its_paths(home: LoadingHome) -> None:
     home.add_source(
         CUSTOMERS, "c_{date:%Y%m%d}.jsonl", {"customer_key": "who.no", "birth_date": "born"}, format="json_lines"
     )
@@ -270,7 +270,7 @@ def test_a_record_of_json_is_fixed_by_its_paths(home: Home) -> None:
     assert_rebuild_agrees(home)
 
 
-def test_a_batch_that_was_refused_as_a_whole_cannot_be_fixed_row_by_row(branch: Home) -> None:
+def test_a_batch_that_was_refused_as_a_whole_cannot_be_fixed_row_by_row(branch: LoadingHome) -> None:
     branch.deliver("customers_20240102.csv", "번호,성명\nK1,이름\n")
     branch.load(CUSTOMERS)
     with connected(branch.settings, branch.settings.warehouse) as warehouse:
@@ -279,7 +279,7 @@ def test_a_batch_that_was_refused_as_a_whole_cannot_be_fixed_row_by_row(branch: 
         mend(branch, row, line="K1,이름")
 
 
-def test_a_row_is_found_by_the_beginning_of_its_batch(branch: Home) -> None:
+def test_a_row_is_found_by_the_beginning_of_its_batch(branch: LoadingHome) -> None:
     row = row_at(branch, 32)
     with connected(branch.settings, branch.settings.warehouse) as warehouse:
         assert find_row(warehouse, row.name) == row == find_row(warehouse, f"{row.batch_id}:32")
@@ -291,19 +291,19 @@ def test_a_row_is_found_by_the_beginning_of_its_batch(branch: Home) -> None:
 class TestRetraction:
     """A delivery is withdrawn on purpose."""
 
-    def withdraw(self, home: Home, feed: str = CUSTOMERS, day: date = DAY, **narrowed: Any) -> None:
+    def withdraw(self, home: LoadingHome, feed: str = CUSTOMERS, day: date = DAY, **narrowed: Any) -> None:
         loads = find_deliveries(home.settings, feed, day, narrowed.get("system"), narrowed.get("part"))
         retract(home.settings, home.sources_file(), loads, AUTHOR)
         load_stale(home)
 
-    def put_back(self, home: Home, feed: str = CUSTOMERS, day: date = DAY) -> None:
+    def put_back(self, home: LoadingHome, feed: str = CUSTOMERS, day: date = DAY) -> None:
         sources_file = home.sources_file()
         manifests = restore(home.settings, sources_file, feed, day, None, None, AUTHOR)
         deliveries = [archived_delivery(sources_file, manifest) for manifest in manifests]
         load_deliveries(home.settings, sources_file, feeds()[feed], deliveries, "run")
         load_stale(home)
 
-    def test_its_rows_leave_and_the_same_file_is_not_loaded_again(self, branch: Home) -> None:
+    def test_its_rows_leave_and_the_same_file_is_not_loaded_again(self, branch: LoadingHome) -> None:
         self.withdraw(branch)
         assert raw_keys(branch) == set() and statuses(branch) == {}
         assert branch.rows("select is_current, is_retracted, rows_read from ledger.loads") == [(False, True, 32)]
@@ -313,7 +313,7 @@ class TestRetraction:
         assert_rebuild_agrees(branch)
         assert branch.load(CUSTOMERS).batches == 0
 
-    def test_another_content_is_a_new_delivery(self, branch: Home) -> None:
+    def test_another_content_is_a_new_delivery(self, branch: LoadingHome) -> None:
         self.withdraw(branch)
         branch.deliver("customers_20240101.csv", f"{HEADER}\nK7,이름,1990-01-31\n")
         branch.load(CUSTOMERS)
@@ -322,7 +322,7 @@ class TestRetraction:
         with pytest.raises(UsageError, match="was loaded for 2024-01-01 since"):
             self.put_back(branch)
 
-    def test_it_can_be_undone(self, branch: Home) -> None:
+    def test_it_can_be_undone(self, branch: LoadingHome) -> None:
         mend(branch, row_at(branch, 32), {"생일": "1990-01-31"})
         before = contents(branch)["branch__customers"]
         self.withdraw(branch)
@@ -333,7 +333,7 @@ class TestRetraction:
         with pytest.raises(UsageError, match="is withdrawn"):
             self.put_back(branch)
 
-    def test_a_missing_delivery_or_one_of_several_systems_is_named(self, branch: Home) -> None:
+    def test_a_missing_delivery_or_one_of_several_systems_is_named(self, branch: LoadingHome) -> None:
         with pytest.raises(UsageError, match="no delivery of branch__customers for 2024-03-01 is in force"):
             self.withdraw(branch, day=date(2024, 3, 1))
         branch.add_source(CUSTOMERS, "card_{date:%Y%m%d}.csv", COLUMNS, codec="utf-8", source_system="card")
@@ -344,7 +344,7 @@ class TestRetraction:
         self.withdraw(branch, system="card")
         assert len(raw_keys(branch)) == 30
 
-    def test_later_snapshots_are_compared_anew(self, home: Home) -> None:
+    def test_later_snapshots_are_compared_anew(self, home: LoadingHome) -> None:
         home.add_source(AREAS, "{date:%Y%m%d}.csv", {"area_key": "k", "province": "n"}, codec="utf-8")
         for day, name in ((1, "old"), (2, "new"), (3, "new")):
             home.deliver(f"2024010{day}.csv", f"k,n\nP1,{name}\n")
@@ -362,7 +362,7 @@ class TestRetraction:
 class TestRebuild:
     """The warehouse is made anew."""
 
-    def test_what_superseded_what_comes_out_as_it_was(self, branch: Home) -> None:
+    def test_what_superseded_what_comes_out_as_it_was(self, branch: LoadingHome) -> None:
         for content in ("K1,이름,1990-01-31", "K2,이름,1990-01-31", "K1,이름,1990-01-31"):
             branch.deliver("customers_20240102.csv", f"{HEADER}\n{content}\n")
             branch.load(CUSTOMERS)
@@ -378,18 +378,18 @@ class TestRebuild:
         assert_rebuild_agrees(branch)
         assert branch.load(CUSTOMERS).batches == 0
 
-    def test_it_needs_no_inbox(self, branch: Home) -> None:
+    def test_it_needs_no_inbox(self, branch: LoadingHome) -> None:
         (branch.inbox / "customers_20240101.csv").unlink()
         assert_rebuild_agrees(branch)
 
-    def test_a_home_whose_warehouse_is_gone_says_so_and_starts_nothing(self, branch: Home) -> None:
+    def test_a_home_whose_warehouse_is_gone_says_so_and_starts_nothing(self, branch: LoadingHome) -> None:
         branch.settings.warehouse.unlink()
         with pytest.raises(WarehouseError, match="crmdw rebuild"):
             look(branch.settings, datetime(2024, 1, 2).astimezone())
         assert not branch.settings.warehouse.exists()
 
     def test_an_interrupted_one_leaves_the_old_warehouse_in_place(
-        self, branch: Home, monkeypatch: pytest.MonkeyPatch
+        self, branch: LoadingHome, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         before = branch.settings.warehouse.read_bytes()
         monkeypatch.setattr("pipelines.replay.rebuild.withdraw", lambda *_: 1 / 0)
@@ -397,7 +397,7 @@ class TestRebuild:
             rebuild(branch.settings, branch.sources_file(), "rebuild", quiet)
         assert branch.settings.warehouse.read_bytes() == before
 
-    def test_a_home_of_an_older_version_is_named_and_is_rebuilt_without_manifests(self, branch: Home) -> None:
+    def test_a_home_of_an_older_version_is_named_and_is_rebuilt_without_manifests(self, branch: LoadingHome) -> None:
         before = contents(branch)
         with duckdb.connect(str(branch.settings.warehouse)) as warehouse:
             warehouse.execute("alter table ledger.loads drop column source_columns")
@@ -414,13 +414,13 @@ class TestRebuild:
         assert contents(branch)["branch__customers"] == before["branch__customers"]
         assert contents(branch)["files"] == before["files"]
 
-    def test_a_source_that_is_gone_from_the_sources_file_is_named(self, branch: Home) -> None:
+    def test_a_source_that_is_gone_from_the_sources_file_is_named(self, branch: LoadingHome) -> None:
         branch.sources[0]["source_system"] = "card"
         with pytest.raises(UsageError, match="branch__customers from branch"):
             rebuild(branch.settings, branch.sources_file(), "rebuild", quiet)
 
 
-def test_decisions_are_copied_out_and_never_overwritten_by_fewer(branch: Home) -> None:
+def test_decisions_are_copied_out_and_never_overwritten_by_fewer(branch: LoadingHome) -> None:
     discard(branch, row_at(branch, 32))
     copy = branch.settings.state / "decisions.parquet"
     assert copy.stat().st_mode & 0o777 == 0o600
@@ -431,18 +431,18 @@ def test_decisions_are_copied_out_and_never_overwritten_by_fewer(branch: Home) -
         discard_nothing(branch)
 
 
-def discard_nothing(home: Home) -> None:
+def discard_nothing(home: LoadingHome) -> None:
     decide(home.settings, "discard", AUTHOR, [])
 
 
-def test_an_archived_batch_that_was_put_aside_by_a_killed_process_comes_back(branch: Home) -> None:
+def test_an_archived_batch_that_was_put_aside_by_a_killed_process_comes_back(branch: LoadingHome) -> None:
     (folder,) = (branch.settings.archive / CUSTOMERS).glob("batch_id=*")
     aside: Path = folder.rename(folder.with_name("replaced-" + folder.name))
     assert branch.load(CUSTOMERS, reload=Reload(DAY, DAY)).counts["read"] == 32
     assert folder.exists() and not aside.exists()
 
 
-def test_the_revenue_that_is_held_back_is_told_per_currency(home: Home) -> None:
+def test_the_revenue_that_is_held_back_is_told_per_currency(home: LoadingHome) -> None:
     columns = {
         "transaction_key": "no",
         "transacted_at": "at",
@@ -461,7 +461,7 @@ def test_the_revenue_that_is_held_back_is_told_per_currency(home: Home) -> None:
     assert (found.rows, found.row_number, Path(found.file).name) == (3, 62, "20240101.csv")
 
 
-def test_a_work_sheet_gives_back_the_cells_that_were_changed_and_no_others(branch: Home, tmp_path: Path) -> None:
+def test_a_work_sheet_gives_back_the_cells_that_were_changed_and_no_others(branch: LoadingHome, tmp_path: Path) -> None:
     rows = [row_at(branch, 32), row_at(branch, 33)]
     path = tmp_path / "rows.csv"
     with connected(branch.settings, branch.settings.warehouse) as warehouse:

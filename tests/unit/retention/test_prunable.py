@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from daily_customers import CUSTOMERS, customer_file, deliver
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.connections import connected
 from pipelines.contracts import feeds
@@ -22,7 +22,7 @@ def told(found: list[Prunable]) -> list[tuple[str, int]]:
     return [(one.what, one.count) for one in found]
 
 
-def test_a_row_leaves_quarantine_when_its_contract_says_so_and_stays_counted(branch: Home):
+def test_a_row_leaves_quarantine_when_its_contract_says_so_and_stays_counted(branch: LoadingHome):
     deliver(branch, 1, customer_file(*range(1, 40)) + 'K99,"broken\n')
     branch.load(CUSTOMERS)
     keeps = feeds()[CUSTOMERS].quarantine_days
@@ -38,7 +38,7 @@ def test_a_row_leaves_quarantine_when_its_contract_says_so_and_stays_counted(bra
         assert conservation(warehouse) == before
 
 
-def test_old_versions_go_but_the_last_and_so_do_batches_that_were_never_loaded(home: Home):
+def test_old_versions_go_but_the_last_and_so_do_batches_that_were_never_loaded(home: LoadingHome):
     home.settings.versions.mkdir(parents=True)
     names = [f"crm-2024010{day}T000000000000-aaaaaaaa.duckdb" for day in (1, 2, 3)]
     for name, days in zip(names, (100, 20, 200), strict=True):
@@ -73,7 +73,7 @@ def talk() -> None:
     speaks()
 
 
-def test_a_run_of_dagster_goes_with_its_events_and_files(home: Home, monkeypatch: pytest.MonkeyPatch):
+def test_a_run_of_dagster_goes_with_its_events_and_files(home: LoadingHome, monkeypatch: pytest.MonkeyPatch):
     for name in home.settings.child_environment():
         monkeypatch.setenv(name, "")
     prepare(home.settings)

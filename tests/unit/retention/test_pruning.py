@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.connections import connected
 from pipelines.contracts import Feed, feeds
@@ -41,7 +41,7 @@ def keep(monkeypatch: pytest.MonkeyPatch, feed: str, **days: int | None) -> None
 
 
 @pytest.fixture
-def sales(home: Home) -> Home:
+def sales(home: LoadingHome) -> LoadingHome:
     """A home with transactions of 1, 2, 3 and 4 January: two each, the first also has a bad one and a duplicate."""
     columns: dict[str, Any] = {name: name for name in ("transaction_key", "transacted_at", "amount")}
     columns["amount_role"] = {"constant": "sale"}
@@ -53,12 +53,12 @@ def sales(home: Home) -> Home:
     return home
 
 
-def deliver_sales(home: Home, day: int, *keys: str) -> Path:
+def deliver_sales(home: LoadingHome, day: int, *keys: str) -> Path:
     lines = [key if "," in key else f"{key},2024-01-0{day} 10:00,100\n" for key in keys]
     return home.deliver(f"sales_2024010{day}.csv", "transaction_key,transacted_at,amount\n" + "".join(lines))
 
 
-def prunables(home: Home, act: Callable[[Prunable], object], today: date = TODAY) -> list[tuple[str, int]]:
+def prunables(home: LoadingHome, act: Callable[[Prunable], object], today: date = TODAY) -> list[tuple[str, int]]:
     """What may go of raw and archive, as (what, count), each given to `act` after all was found."""
     with connected(home.settings, home.settings.warehouse) as warehouse:
         found = list(prunable_history(warehouse, home.settings, home.sources_file(), today))
@@ -67,11 +67,11 @@ def prunables(home: Home, act: Callable[[Prunable], object], today: date = TODAY
     return [(one.what, one.count) for one in found]
 
 
-def told(home: Home) -> list[tuple[str, int]]:
+def told(home: LoadingHome) -> list[tuple[str, int]]:
     return prunables(home, lambda one: None)
 
 
-def prune(home: Home) -> list[tuple[str, int]]:
+def prune(home: LoadingHome) -> list[tuple[str, int]]:
     """What `crmdw prune --apply` does to the quarantine, raw and the archive."""
     with connected(home.settings, home.settings.warehouse) as warehouse:
         for one in prunable_rows(warehouse, TODAY):
@@ -79,11 +79,11 @@ def prune(home: Home) -> list[tuple[str, int]]:
     return prunables(home, lambda one: one.remove())
 
 
-def remake(home: Home) -> None:
+def remake(home: LoadingHome) -> None:
     rebuild(home.settings, home.sources_file(), "rebuild", lambda *_: None)
 
 
-def lines(home: Home) -> list[tuple]:
+def lines(home: LoadingHome) -> list[tuple]:
     """The ledger without what tells of a run: batches, counts, verdicts, what is in force and what was pruned."""
     return home.rows(
         "select loads.feed, delivery_date, part, batch_id, rows_read, rows_loaded, rows_quarantined, rows_duplicate, "
@@ -93,12 +93,12 @@ def lines(home: Home) -> list[tuple]:
     )
 
 
-def raw_keys(home: Home, feed: str = TRANSACTIONS) -> list[tuple]:
+def raw_keys(home: LoadingHome, feed: str = TRANSACTIONS) -> list[tuple]:
     key = feeds()[feed].key[0]
     return home.rows(f"select {key}, delivery_date::varchar from raw.{feed} order by all")
 
 
-def unbalanced(home: Home, feed: str) -> list[tuple]:
+def unbalanced(home: LoadingHome, feed: str) -> list[tuple]:
     """The batches of which raw does not hold what was loaded and fixed but not pruned."""
     return home.rows(
         f"""
@@ -115,17 +115,17 @@ def unbalanced(home: Home, feed: str) -> list[tuple]:
     )
 
 
-def archived(home: Home, feed: str) -> int:
+def archived(home: LoadingHome, feed: str) -> int:
     return len(list((home.settings.archive / feed).glob("*/*.parquet")))
 
 
-def test_nothing_goes_where_no_contract_says_so(sales: Home) -> None:
+def test_nothing_goes_where_no_contract_says_so(sales: LoadingHome) -> None:
     with connected(sales.settings, sales.settings.warehouse) as warehouse:
         assert list(prunable_history(warehouse, sales.settings, sales.sources_file(), date(2100, 1, 1))) == []
 
 
 def test_events_go_by_the_day_of_their_delivery_and_every_count_of_arrival_stays(
-    sales: Home, monkeypatch: pytest.MonkeyPatch
+    sales: LoadingHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(monkeypatch, TRANSACTIONS)
     before = [line[:-2] for line in lines(sales)]
@@ -141,7 +141,9 @@ def test_events_go_by_the_day_of_their_delivery_and_every_count_of_arrival_stays
     assert archived(sales, TRANSACTIONS) == 4
 
 
-def test_what_the_marts_are_made_of_has_changed_after_a_pruning(sales: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_marts_are_made_of_has_changed_after_a_pruning(
+    sales: LoadingHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def state() -> str:
         with connected(sales.settings, sales.settings.warehouse, read_only=True) as warehouse:
             return known_basis_hash(warehouse)
@@ -155,7 +157,7 @@ def test_what_the_marts_are_made_of_has_changed_after_a_pruning(sales: Home, mon
 
 
 def test_a_file_of_a_closed_day_is_not_loaded_again_and_a_new_one_is_told_with_its_remedy(
-    sales: Home, monkeypatch: pytest.MonkeyPatch
+    sales: LoadingHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(monkeypatch, TRANSACTIONS)
     prune(sales)
@@ -178,7 +180,7 @@ def test_a_file_of_a_closed_day_is_not_loaded_again_and_a_new_one_is_told_with_i
     assert unbalanced(sales, TRANSACTIONS) == []
 
 
-def test_a_closed_day_is_neither_withdrawn_nor_put_back(sales: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_day_is_neither_withdrawn_nor_put_back(sales: LoadingHome, monkeypatch: pytest.MonkeyPatch) -> None:
     first = date(2024, 1, 1)
     retract(
         sales.settings, sales.sources_file(), find_deliveries(sales.settings, TRANSACTIONS, first, None, None), AUTHOR
@@ -193,7 +195,7 @@ def test_a_closed_day_is_neither_withdrawn_nor_put_back(sales: Home, monkeypatch
     assert find_deliveries(sales.settings, TRANSACTIONS, FIRST_OPEN, None, None)
 
 
-def test_a_required_day_that_was_pruned_is_not_missing(sales: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_required_day_that_was_pruned_is_not_missing(sales: LoadingHome, monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime(2024, 1, 4, 20, tzinfo=UTC)
     assert look(sales.settings, now).completeness.is_complete
     keep(monkeypatch, TRANSACTIONS, archive_days=DAYS)
@@ -204,7 +206,7 @@ def test_a_required_day_that_was_pruned_is_not_missing(sales: Home, monkeypatch:
 
 @pytest.mark.parametrize("archive_days", [None, DAYS + 1, DAYS])
 def test_a_rebuild_brings_nothing_back_and_the_ledger_as_it_was(
-    sales: Home, monkeypatch: pytest.MonkeyPatch, archive_days: int | None
+    sales: LoadingHome, monkeypatch: pytest.MonkeyPatch, archive_days: int | None
 ) -> None:
     deliver_sales(sales, 2, "2A", "2B", "2C")
     sales.load(TRANSACTIONS)
@@ -229,7 +231,7 @@ def test_a_rebuild_brings_nothing_back_and_the_ledger_as_it_was(
 
 
 def test_the_last_state_of_a_key_stays_however_old_and_so_does_its_batch(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    home: LoadingHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     columns = {name: name for name in ("contract_key", "signed_date", "status")}
     home.add_source(CONTRACTS, "contracts_{date:%Y%m%d}.csv", columns, codec="utf-8")
@@ -254,7 +256,7 @@ def test_the_last_state_of_a_key_stays_however_old_and_so_does_its_batch(
 
 
 def test_a_snapshot_is_still_compared_with_the_rows_in_force_before_it(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    home: LoadingHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.add_source(AREAS, "areas_{date:%Y%m%d}.csv", {"area_key": "area_key", "town": "town"}, codec="utf-8")
     for day, (first, second) in enumerate([("a", "x"), ("b", "x"), ("b", "x"), ("c", "x")], start=1):
@@ -277,7 +279,7 @@ def test_a_snapshot_is_still_compared_with_the_rows_in_force_before_it(
 
 
 def test_what_a_kill_before_the_files_left_is_removed_by_the_next_pruning(
-    sales: Home, monkeypatch: pytest.MonkeyPatch
+    sales: LoadingHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(monkeypatch, TRANSACTIONS, archive_days=DAYS)
     with monkeypatch.context() as killed:
@@ -295,7 +297,9 @@ def test_what_a_kill_before_the_files_left_is_removed_by_the_next_pruning(
     assert prune(sales) == []
 
 
-def test_what_a_kill_before_the_ledger_left_is_pruned_by_the_next(sales: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_kill_before_the_ledger_left_is_pruned_by_the_next(
+    sales: LoadingHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keep(monkeypatch, TRANSACTIONS, archive_days=DAYS)
     before = lines(sales), raw_keys(sales)
     with monkeypatch.context() as killed:
@@ -306,7 +310,9 @@ def test_what_a_kill_before_the_ledger_left_is_pruned_by_the_next(sales: Home, m
     assert [count for _, count in prune(sales)] == [42, 2]
 
 
-def test_a_feed_that_others_look_values_up_in_keeps_its_rows(sales: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_feed_that_others_look_values_up_in_keeps_its_rows(
+    sales: LoadingHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keep(monkeypatch, TRANSACTIONS)
     look_up = {"look_up": TRANSACTIONS, "match": {"transaction_key": "sale"}, "take": "transacted_at"}
     columns = {"response_key": "response", "response_type": "type", "responded_at": look_up}
@@ -316,7 +322,7 @@ def test_a_feed_that_others_look_values_up_in_keeps_its_rows(sales: Home, monkey
 
 
 def test_what_looks_up_a_withdrawn_delivery_is_not_marked_to_be_loaded_again_on_closed_days(
-    sales: Home, monkeypatch: pytest.MonkeyPatch
+    sales: LoadingHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look_up = {"look_up": TRANSACTIONS, "match": {"transaction_key": "sale"}, "take": "transacted_at"}
     columns = {"response_key": "response", "response_type": {"constant": "inquiry"}, "responded_at": look_up}
@@ -335,7 +341,7 @@ def test_what_looks_up_a_withdrawn_delivery_is_not_marked_to_be_loaded_again_on_
 
 
 def test_closed_days_of_a_database_are_not_asked_for_and_told_where_they_are_new(
-    sales: Home, monkeypatch: pytest.MonkeyPatch
+    sales: LoadingHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(monkeypatch, TRANSACTIONS)
     prune(sales)
@@ -354,7 +360,7 @@ def test_closed_days_of_a_database_are_not_asked_for_and_told_where_they_are_new
 
 
 def test_what_was_pruned_is_told_of_a_file_made_again_that_was_published_before(
-    sales: Home, monkeypatch: pytest.MonkeyPatch
+    sales: LoadingHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(monkeypatch, TRANSACTIONS)
     prune(sales)
@@ -363,7 +369,7 @@ def test_what_was_pruned_is_told_of_a_file_made_again_that_was_published_before(
         assert pruned_since(warehouse, datetime(2999, 1, 1)) == {}
 
 
-def test_a_home_from_before_there_was_any_pruning_has_no_closed_days(sales: Home) -> None:
+def test_a_home_from_before_there_was_any_pruning_has_no_closed_days(sales: LoadingHome) -> None:
     with connected(sales.settings, sales.settings.warehouse) as warehouse:
         warehouse.execute("drop table ledger.pruned_batches")
         assert known(warehouse).closed == {}

@@ -5,7 +5,7 @@ import io
 import zipfile
 from collections.abc import Callable
 
-from loading_home import Home
+from loading_home import LoadingHome
 
 CUSTOMERS = "branch__customers"
 FIELDS = {"fields": {"k": ["1", "4"], "n": ["5", "6"]}}
@@ -31,7 +31,7 @@ PACKS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def test_a_packed_file_is_read_as_if_it_were_not(home: Home) -> None:
+def test_a_packed_file_is_read_as_if_it_were_not(home: LoadingHome) -> None:
     """Each kind of text file in each kind of archive, all by one load."""
     columns = {"customer_key": "k", "customer_name": "n"}
     systems = []
@@ -73,7 +73,7 @@ DAMAGE = {
 }
 
 
-def test_a_damaged_archive_is_refused_alone(home: Home) -> None:
+def test_a_damaged_archive_is_refused_alone(home: LoadingHome) -> None:
     """Each kind of damage in a system of its own, beside a good delivery of the next day, all by one load."""
     for number, (ending, content, _) in enumerate(DAMAGE.values()):
         pattern = f"{number}_{{date:%Y%m%d}}.{ending}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import xlsxwriter
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.loading.reload import Reload
 
@@ -35,7 +35,7 @@ def workbook(path: Path, **sheets: Rows) -> Path:
 
 
 @pytest.fixture
-def office(home: Home) -> Home:
+def office(home: LoadingHome) -> LoadingHome:
     """A home to which somebody delivers customers as a workbook."""
     columns = {"customer_key": "번호", "customer_name": "이름", "birth_date": "생일", "occupation": "직업"}
     home.add_source(CUSTOMERS, "{date:%Y%m%d}.xlsx", columns, format="excel")
@@ -45,7 +45,7 @@ def office(home: Home) -> Home:
 HEADER = ["번호", "이름", "생일", "직업"]
 
 
-def test_a_sheet_lands_by_its_cells(office: Home) -> None:
+def test_a_sheet_lands_by_its_cells(office: LoadingHome) -> None:
     rows = [
         HEADER,
         [1001, "김은경", date(1990, 1, 31), 12],
@@ -64,7 +64,7 @@ def test_a_sheet_lands_by_its_cells(office: Home) -> None:
     assert office.rows("select source_columns from ledger.loads") == [("번호, 이름, 생일, 직업",)]
 
 
-def test_a_sheet_by_name_below_a_title(office: Home) -> None:
+def test_a_sheet_by_name_below_a_title(office: LoadingHome) -> None:
     office.sources[0] |= {"sheet": "고객", "header_row": 3}
     rows = [["고객 명단"], [], [None, *HEADER], [None, "K1", "김은경", "1990-01-31", "a"]]
     workbook(office.inbox / "20240101.xlsx", 표지=[["번호"]], 고객=rows)
@@ -74,13 +74,13 @@ def test_a_sheet_by_name_below_a_title(office: Home) -> None:
     ]
 
 
-def test_a_column_without_a_name_is_kept_in_the_archive(office: Home) -> None:
+def test_a_column_without_a_name_is_kept_in_the_archive(office: LoadingHome) -> None:
     workbook(office.inbox / "20240101.xlsx", a=[[*HEADER, None], ["K1", "김은경", None, "a", "beside"]])
     assert office.load(CUSTOMERS).refused == []
     assert office.rows("select source_columns from ledger.loads") == [("번호, 이름, 생일, 직업, column 5",)]
 
 
-def test_dates_and_times_come_as_such_or_as_serials(home: Home) -> None:
+def test_dates_and_times_come_as_such_or_as_serials(home: LoadingHome) -> None:
     columns = {"transaction_key": "key", "amount": "amount", "amount_role": {"constant": "sale"}}
     for name, at in (("cells", "at"), ("serials", {"column": "at", "format": "excel_serial"})):
         home.add_source(TRANSACTIONS, f"{name}.xlsx", columns | {"transacted_at": at}, format="excel")
@@ -97,7 +97,7 @@ def test_dates_and_times_come_as_such_or_as_serials(home: Home) -> None:
     ]
 
 
-def test_workbooks_of_other_types_load_beside_each_other_and_again_from_the_archive(office: Home) -> None:
+def test_workbooks_of_other_types_load_beside_each_other_and_again_from_the_archive(office: LoadingHome) -> None:
     paths = [
         workbook(office.inbox / "20240101.xlsx", a=[HEADER, [1, "김은경", date(1990, 1, 31), 5]]),
         workbook(office.inbox / "20240102.xlsx", a=[HEADER, ["2", "서지원", "1991-01-31", "x"]]),
@@ -141,7 +141,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_workbook_that_cannot_be_read_is_refused_alone(office: Home, fault: str) -> None:
+def test_a_workbook_that_cannot_be_read_is_refused_alone(office: LoadingHome, fault: str) -> None:
     make, words = FAULTS[fault]
     office.inbox.mkdir()
     make(office.inbox / "20240101.xlsx")
@@ -151,7 +151,7 @@ def test_a_workbook_that_cannot_be_read_is_refused_alone(office: Home, fault: st
     assert office.rows(f"select customer_key from raw.{CUSTOMERS}") == [("K2",)]
 
 
-def test_a_sheet_that_is_not_there_is_named(office: Home) -> None:
+def test_a_sheet_that_is_not_there_is_named(office: LoadingHome) -> None:
     office.sources[0]["sheet"] = "고객"
     workbook(office.inbox / "20240101.xlsx", a=[HEADER])
     (reason,) = office.load(CUSTOMERS).refused

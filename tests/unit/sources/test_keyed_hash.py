@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.errors import SourcesFileError, UsageError
 from pipelines.loading.reload import Reload
@@ -63,7 +63,7 @@ def test_nothing_has_no_hash(connection: duckdb.DuckDBPyConnection) -> None:
     assert [hashed(connection, text) for text in (None, "", "  ")] == [None, None, None]
 
 
-def stored(home: Home) -> str:
+def stored(home: LoadingHome) -> str:
     """Every value that the archive and the warehouse keep."""
     tables = home.rows("select schema_name, table_name from duckdb_tables() where not internal")
     rows = [row for schema, table in tables for row in home.rows(f'from "{schema}"."{table}"')]
@@ -72,11 +72,11 @@ def stored(home: Home) -> str:
     return " ".join(str(value) for row in rows for value in row)
 
 
-def keys(home: Home) -> list[tuple]:
+def keys(home: LoadingHome) -> list[tuple]:
     return home.rows(f"select source_system, customer_key, customer_name from raw.{CUSTOMERS} order by all")
 
 
-def test_systems_of_any_format_give_a_person_the_same_key_and_keep_no_number(home: Home) -> None:
+def test_systems_of_any_format_give_a_person_the_same_key_and_keep_no_number(home: LoadingHome) -> None:
     home.add_source(CUSTOMERS, "c_{date:%Y%m%d}.csv", KEYED, codec="utf-8")
     home.deliver("c_20240101.csv", "rrn,name\n850101-1234567,김은경\n")
     web = KEYED | {"customer_key": {"column": "person.rrn", "hash": "keyed"}}
@@ -91,7 +91,7 @@ def test_systems_of_any_format_give_a_person_the_same_key_and_keep_no_number(hom
     assert home.rows("select distinct values_masked from ledger.loads") == [(0,)]
 
 
-def test_a_replay_from_the_archive_does_not_hash_again(home: Home) -> None:
+def test_a_replay_from_the_archive_does_not_hash_again(home: LoadingHome) -> None:
     home.add_source(CUSTOMERS, "c_{date:%Y%m%d}.csv", KEYED, codec="utf-8")
     path = home.deliver("c_20240101.csv", f"rrn,name\n{NUMBER},김은경\n")
     home.load(CUSTOMERS)
@@ -102,7 +102,7 @@ def test_a_replay_from_the_archive_does_not_hash_again(home: Home) -> None:
 
 @pytest.mark.parametrize("secret", ["", "short"])
 def test_without_a_secret_nothing_is_read_and_it_is_not_shown(
-    home: Home, secret: str, monkeypatch: pytest.MonkeyPatch
+    home: LoadingHome, secret: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CRMDW_HASH_KEY", secret)
     home.add_source(CUSTOMERS, "c_{date:%Y%m%d}.csv", KEYED, codec="utf-8")
@@ -114,7 +114,7 @@ def test_without_a_secret_nothing_is_read_and_it_is_not_shown(
     assert not list(home.settings.archive.rglob("*.parquet"))
 
 
-def test_the_log_of_statements_does_not_show_the_secret(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_of_statements_does_not_show_the_secret(home: LoadingHome, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "s3cr3t" * 8
     connection = duckdb.connect()
     create_masking_macros(connection)
@@ -136,7 +136,7 @@ def test_the_log_of_statements_does_not_show_the_secret(home: Home, monkeypatch:
         ({"person_key": {"column": "rrn", "hash": "md5"}}, "hash"),
     ],
 )
-def test_what_cannot_be_hashed_is_an_error_of_the_sources_file(home: Home, columns: dict, cause: str) -> None:
+def test_what_cannot_be_hashed_is_an_error_of_the_sources_file(home: LoadingHome, columns: dict, cause: str) -> None:
     home.add_source(CUSTOMERS, "c_{date:%Y%m%d}.csv", KEYED | columns, codec="utf-8")
     with pytest.raises(SourcesFileError, match=cause):
         home.sources_file()

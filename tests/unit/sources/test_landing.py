@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.loading.reload import Reload
 from pipelines.sources import text_lines
@@ -19,7 +19,7 @@ CUSTOMERS = "branch__customers"
 TRANSACTIONS = "branch__transactions"
 
 
-def keys(home: Home) -> list[tuple]:
+def keys(home: LoadingHome) -> list[tuple]:
     return home.rows(f"select customer_key, customer_name from raw.{CUSTOMERS} order by all")
 
 
@@ -27,12 +27,12 @@ class TestJsonLines:
     """A mapped path that no record has is a column that is missing."""
 
     @pytest.fixture
-    def tool(self, home: Home) -> Home:
+    def tool(self, home: LoadingHome) -> LoadingHome:
         columns = {"customer_key": "party.number", "customer_name": "party.name"}
         home.add_source(CUSTOMERS, "{date:%Y%m%d}.jsonl", columns, format="json_lines", codec="utf-8")
         return home
 
-    def test_a_delivery_of_which_no_record_has_a_mapped_path_is_refused(self, tool: Home) -> None:
+    def test_a_delivery_of_which_no_record_has_a_mapped_path_is_refused(self, tool: LoadingHome) -> None:
         tool.deliver("20240101.jsonl", '{"party": {"number": "K1", "title": "김은경"}}\n{"party": {"number": "K2"}}\n')
         tool.deliver("20240102.jsonl", '{"party": {"number": "K3", "name": "서지원"}}\n')
         (reason,) = tool.load(CUSTOMERS).refused
@@ -61,20 +61,20 @@ class TestJsonLines:
         ids=["no rows", "a blank line", "null", "not in every record"],
     )
     def test_a_path_is_there_when_one_record_has_it_or_none_is_delivered(
-        self, tool: Home, content: str, expected: list[tuple]
+        self, tool: LoadingHome, content: str, expected: list[tuple]
     ) -> None:
         tool.deliver("20240101.jsonl", content)
         assert tool.load(CUSTOMERS).refused == []
         assert keys(tool) == expected
 
-    def test_what_lies_below_an_explicit_null_is_not_missing(self, home: Home) -> None:
+    def test_what_lies_below_an_explicit_null_is_not_missing(self, home: LoadingHome) -> None:
         columns = {"customer_key": "number", "customer_name": "party.name"}
         home.add_source(CUSTOMERS, "c.jsonl", columns, format="json_lines")
         home.deliver("c.jsonl", '{"number": "K1", "party": null}\n')
         assert home.load(CUSTOMERS).refused == []
         assert keys(home) == [("K1", None)]
 
-    def test_lines_that_are_no_records_say_nothing_of_paths(self, tool: Home) -> None:
+    def test_lines_that_are_no_records_say_nothing_of_paths(self, tool: LoadingHome) -> None:
         tool.deliver("20240101.jsonl", "not JSON\n")
         assert tool.load(CUSTOMERS).refused == []
         assert tool.rows("select reasons from quarantine.rows") == [("unparsable line: not JSON",)]
@@ -83,14 +83,14 @@ class TestJsonLines:
 class TestParquet:
     """Files of one feed may differ in their types; each is mapped by its own."""
 
-    def deliver(self, home: Home, day: int, table: dict[str, Any]) -> Path:
+    def deliver(self, home: LoadingHome, day: int, table: dict[str, Any]) -> Path:
         home.inbox.mkdir(exist_ok=True)
         path = home.inbox / f"2024010{day}.parquet"
         pq.write_table(pa.table(table), path)
         return path
 
     @pytest.fixture
-    def books(self, home: Home) -> Home:
+    def books(self, home: LoadingHome) -> LoadingHome:
         columns = {
             "transaction_key": "key",
             "transacted_at": "at",
@@ -100,7 +100,9 @@ class TestParquet:
         home.add_source(TRANSACTIONS, "{date:%Y%m%d}.parquet", columns, format="parquet")
         return home
 
-    def test_a_file_whose_types_differ_loads_beside_the_others_and_again_from_the_archive(self, books: Home) -> None:
+    def test_a_file_whose_types_differ_loads_beside_the_others_and_again_from_the_archive(
+        self, books: LoadingHome
+    ) -> None:
         paths = [
             self.deliver(books, 1, {"key": ["A"], "at": [datetime(2024, 1, 1, 12)], "amount": [5.551115e-17]}),
             self.deliver(books, 2, {"key": ["B"], "at": ["2024-01-02 12:00:00"], "amount": ["12.30"]}),
@@ -127,7 +129,7 @@ class TestParquet:
         assert books.rows(query) == expected
         assert books.rows(held) == found
 
-    def test_a_file_damaged_below_its_head_is_refused_alone(self, home: Home) -> None:
+    def test_a_file_damaged_below_its_head_is_refused_alone(self, home: LoadingHome) -> None:
         home.add_source(CUSTOMERS, "{date:%Y%m%d}.parquet", {"customer_key": "k"}, format="parquet")
         damaged = self.deliver(home, 1, {"k": [f"K{number}" for number in range(50_000)]})
         self.deliver(home, 2, {"k": ["right"]})
@@ -145,7 +147,7 @@ class TestParquet:
 
 @pytest.mark.parametrize(("format", "right"), [("csv", "k\nK2\n"), ("json_lines", '{"k": "K2"}\n')])
 def test_a_text_file_that_cannot_be_read_is_refused_alone(
-    home: Home, monkeypatch: pytest.MonkeyPatch, format: str, right: str
+    home: LoadingHome, monkeypatch: pytest.MonkeyPatch, format: str, right: str
 ) -> None:
     home.add_source(CUSTOMERS, "{date:%Y%m%d}.txt", {"customer_key": "k"}, format=format)
     home.deliver("20240101.txt", "whatever")

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.connections import connected
 from pipelines.contracts import feeds
@@ -22,7 +22,7 @@ Map = Callable[..., list[dict[str, Any]]]
 
 
 @pytest.fixture
-def map_rows(home: Home) -> Map:
+def map_rows(home: LoadingHome) -> Map:
     """Maps rows of landing, given as a query, and returns the mapped rows by row number."""
 
     def run(feed: str, columns: dict[str, Any], landing: str, format: str = "csv", zone: str = "Asia/Seoul"):
@@ -249,7 +249,7 @@ def test_an_excel_serial_with_a_fraction_is_a_local_time(map_rows: Map) -> None:
     assert row["started_at"] == datetime(2024, 1, 1, 3)
 
 
-def test_a_dotted_path_reaches_into_json(map_rows: Map, home: Home) -> None:
+def test_a_dotted_path_reaches_into_json(map_rows: Map, home: LoadingHome) -> None:
     record = '{"party": [{"number": "K1", "name": ""}], "born": "1990-01-31"}'
     source = {
         "feed": "branch__customers",
@@ -275,7 +275,7 @@ def test_a_dotted_path_reaches_into_json(map_rows: Map, home: Home) -> None:
     assert found == [("K1", None, None, date(1990, 1, 31))]
 
 
-def campaigns(home: Home, *rows: tuple[str, str, str, str]) -> None:
+def campaigns(home: LoadingHome, *rows: tuple[str, str, str, str]) -> None:
     """Put (system, delivery date, key, start date) into raw campaigns."""
     with duckdb.connect(str(home.settings.warehouse)) as warehouse:
         create_tables(warehouse)
@@ -289,7 +289,7 @@ def campaigns(home: Home, *rows: tuple[str, str, str, str]) -> None:
 LOOK_UP = {"look_up": "campaign__campaigns", "match": {"campaign_key": "c"}, "take": "start_date"}
 
 
-def test_a_look_up_takes_what_was_known_on_the_delivery_date(map_rows: Map, home: Home) -> None:
+def test_a_look_up_takes_what_was_known_on_the_delivery_date(map_rows: Map, home: LoadingHome) -> None:
     campaigns(
         home,
         ("branch", "2024-05-01", "A", "2024-05-02"),

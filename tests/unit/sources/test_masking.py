@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.loading.reload import Reload
 
@@ -72,7 +72,7 @@ FORMATS: dict[str, tuple[Callable[[Path], None], dict]] = {
 }
 
 
-def archived(home: Home) -> list[dict]:
+def archived(home: LoadingHome) -> list[dict]:
     """The rows of the archive, decoded: compressed, a number would not be found in the bytes."""
     files = [str(path) for path in home.settings.archive.rglob("*.parquet")]
     relation = duckdb.sql("from read_parquet(?, union_by_name = true)", params=[files])
@@ -81,7 +81,7 @@ def archived(home: Home) -> list[dict]:
     return [dict(zip(relation.columns, row, strict=True)) for row in texts]
 
 
-def stored(home: Home) -> list[str]:
+def stored(home: LoadingHome) -> list[str]:
     """Every value that the archive and the warehouse keep, as text."""
     tables = home.rows("select schema_name, table_name from duckdb_tables() where not internal")
     held = home.rows_of({f"{schema}.{table}": f'from "{schema}"."{table}"' for schema, table in tables})
@@ -89,11 +89,11 @@ def stored(home: Home) -> list[str]:
     return [str(value) for row in [*rows, *(tuple(row.values()) for row in archived(home))] for value in row]
 
 
-def leaks(home: Home, number: str) -> list[str]:
+def leaks(home: LoadingHome, number: str) -> list[str]:
     return [value for value in stored(home) if number in re.sub(r"[^0-9]", "", value)]
 
 
-def deliver(home: Home, format: str, system: str = "branch") -> None:
+def deliver(home: LoadingHome, format: str, system: str = "branch") -> None:
     write, words = FORMATS[format]
     folder = "" if system == "branch" else f"{system}/"
     pattern = f"{folder}customers_{{date:%Y%m%d}}.file"
@@ -104,7 +104,7 @@ def deliver(home: Home, format: str, system: str = "branch") -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_what_is_stored_of_a_delivery_is_masked_by_what_its_columns_are(home: Home, format: str) -> None:
+def test_what_is_stored_of_a_delivery_is_masked_by_what_its_columns_are(home: LoadingHome, format: str) -> None:
     deliver(home, format)
     result = home.load(CUSTOMERS)
     assert (result.refused, result.counts["read"]) == ([], 3)
@@ -123,7 +123,7 @@ def test_what_is_stored_of_a_delivery_is_masked_by_what_its_columns_are(home: Ho
     assert leaks(home, RESIDENT) == [] and leaks(home, CARD) == []
 
 
-def test_without_the_masking_the_search_finds_the_numbers(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_masking_the_search_finds_the_numbers(home: LoadingHome, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.loading.gather.mask_landing", lambda gate, source, kinds: {})
     for format in FORMATS:
         deliver(home, format, system=format)
@@ -137,7 +137,7 @@ def test_without_the_masking_the_search_finds_the_numbers(home: Home, monkeypatc
     assert len(leaks(home, RESIDENT)) >= 2 * len(FORMATS)
 
 
-def test_keys_and_codes_stay_and_warn(home: Home) -> None:
+def test_keys_and_codes_stay_and_warn(home: LoadingHome) -> None:
     deliver(home, "csv")
     home.load(CUSTOMERS)
     assert home.rows(
@@ -146,7 +146,7 @@ def test_keys_and_codes_stay_and_warn(home: Home) -> None:
     ) == [("warning", "no: 1 values, sign: 1 values")]
 
 
-def test_amounts_and_dates_are_no_text_about_a_person(home: Home) -> None:
+def test_amounts_and_dates_are_no_text_about_a_person(home: LoadingHome) -> None:
     columns = {"transaction_key": "no", "transacted_at": "at", "amount_role": {"constant": "sale"}}
     columns |= {"amount": "sum", "customer_key": "who"}
     home.add_source("branch__transactions", "t_{date:%Y%m%d}.csv", columns, codec="utf-8")
@@ -156,14 +156,14 @@ def test_amounts_and_dates_are_no_text_about_a_person(home: Home) -> None:
     assert home.rows("select values_masked from ledger.loads") == [(0,)]
 
 
-def test_a_column_that_fills_a_key_too_is_a_key(home: Home) -> None:
+def test_a_column_that_fills_a_key_too_is_a_key(home: LoadingHome) -> None:
     home.add_source(CUSTOMERS, "c_{date:%Y%m%d}.csv", {"customer_key": "tel", "phone": "tel"}, codec="utf-8")
     home.deliver("c_20240101.csv", f"tel\n{CARD}\n")
     home.load(CUSTOMERS)
     assert home.rows(f"select customer_key, phone from raw.{CUSTOMERS}") == [(CARD, CARD)]
 
 
-def test_unparsed_lines_and_refused_deliveries_are_masked(home: Home) -> None:
+def test_unparsed_lines_and_refused_deliveries_are_masked(home: LoadingHome) -> None:
     home.add_source(CUSTOMERS, "c_{date:%Y%m%d}.csv", COLUMNS, codec="utf-8")
     home.deliver("c_20240101.csv", "no,name,addr,sign\nK1,850101-1234567\n")
     home.deliver("c_20240102.csv", "no,title,addr,sign\nK1,850102-1234567,x,y\n")
@@ -180,7 +180,7 @@ def test_unparsed_lines_and_refused_deliveries_are_masked(home: Home) -> None:
     assert home.rows("select sum(values_masked) from ledger.loads") == [(3,)]
 
 
-def test_a_record_of_json_keeps_no_number_that_its_column_lost(home: Home) -> None:
+def test_a_record_of_json_keeps_no_number_that_its_column_lost(home: LoadingHome) -> None:
     columns = {"customer_key": "no", "customer_name": "person.names.0", "address": "person.address"}
     home.add_source(CUSTOMERS, "c_{date:%Y%m%d}.jsonl", columns, format="json_lines", codec="utf-8")
     records = [
@@ -201,7 +201,7 @@ def test_a_record_of_json_keeps_no_number_that_its_column_lost(home: Home) -> No
     assert home.rows("select values_masked from ledger.loads") == [(3,)]
 
 
-def test_the_same_delivery_is_masked_alike_and_a_replay_keeps_the_count(home: Home) -> None:
+def test_the_same_delivery_is_masked_alike_and_a_replay_keeps_the_count(home: LoadingHome) -> None:
     deliver(home, "csv")
     home.load(CUSTOMERS)
     before = (archived(home), home.rows(f"from raw.{CUSTOMERS} order by row_number"))
@@ -217,7 +217,7 @@ def test_the_same_delivery_is_masked_alike_and_a_replay_keeps_the_count(home: Ho
     assert observed == ("no: 1 values, sign: 1 values",)
 
 
-def test_more_rows_than_are_masked_at_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_rows_than_are_masked_at_once(home: LoadingHome, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.sources.masking._ROWS_AT_ONCE", 2)
     home.add_source(CUSTOMERS, "c_{date:%Y%m%d}.csv", {"customer_key": "no", "customer_name": "name"}, codec="utf-8")
     home.deliver("c_20240101.csv", "no,name\n" + "".join(f"K{n},850101-123456{n}\n" for n in range(5)))

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.loading.reload import Reload
 
@@ -63,12 +63,12 @@ WRITERS: dict[str, tuple[Callable[[Path, Table], None], dict[str, str], str]] = 
 
 
 @pytest.fixture(params=WRITERS)
-def drift(request: pytest.FixtureRequest, home: Home) -> Callable[..., Home]:
+def drift(request: pytest.FixtureRequest, home: LoadingHome) -> Callable[..., LoadingHome]:
     """Delivers one table a day in each format, from 2024-01-01, and loads them."""
     write, words, _ = WRITERS[request.param]
     home.add_source(CUSTOMERS, "{date:%Y%m%d}", COLUMNS, format=request.param, **words)
 
-    def load(*tables: Table) -> Home:
+    def load(*tables: Table) -> LoadingHome:
         home.inbox.mkdir(exist_ok=True)
         for day, table in enumerate(tables, 1):
             write(home.inbox / f"202401{day:02}", table)
@@ -78,15 +78,15 @@ def drift(request: pytest.FixtureRequest, home: Home) -> Callable[..., Home]:
     return load
 
 
-def customers(home: Home) -> list[tuple]:
+def customers(home: LoadingHome) -> list[tuple]:
     return home.rows(f"select customer_key, customer_name from raw.{CUSTOMERS} order by 1")
 
 
-def told(home: Home) -> list[str | None]:
+def told(home: LoadingHome) -> list[str | None]:
     return [row[0] for row in home.rows("select source_columns from ledger.loads order by load_number")]
 
 
-def test_a_new_column_is_told_and_kept_in_the_archive(drift: Callable[..., Home]) -> None:
+def test_a_new_column_is_told_and_kept_in_the_archive(drift: Callable[..., LoadingHome]) -> None:
     home = drift({"no": ["K1"], "name": ["a"]}, {"no": ["K2"], "job": ["baker"], "name": ["b"]})
     assert customers(home) == [("K1", "a"), ("K2", "b")]
     before, after = told(home)
@@ -105,7 +105,7 @@ def test_a_new_column_is_told_and_kept_in_the_archive(drift: Callable[..., Home]
     assert told(home)[2:] == [before, after]
 
 
-def test_columns_in_another_order_are_read_by_their_names(drift: Callable[..., Home]) -> None:
+def test_columns_in_another_order_are_read_by_their_names(drift: Callable[..., LoadingHome]) -> None:
     home = drift({"no": ["K1"], "name": ["a"]}, {"name": ["b"], "no": ["K2"]})
     assert customers(home) == [("K1", "a"), ("K2", "b")]
     before, after = told(home)
@@ -113,7 +113,7 @@ def test_columns_in_another_order_are_read_by_their_names(drift: Callable[..., H
     assert (before == after) == (home.sources[0]["format"] == "json_lines")
 
 
-def test_a_renamed_column_refuses_the_batch_and_its_new_name_is_told(drift: Callable[..., Home]) -> None:
+def test_a_renamed_column_refuses_the_batch_and_its_new_name_is_told(drift: Callable[..., LoadingHome]) -> None:
     home = drift({"no": ["K1"], "name": ["a"]}, {"no": ["K2"], "title": ["b"]})
     assert customers(home) == [("K1", "a")]
     ((reason,),) = home.rows("select reason from ledger.loads where verdict = 'refused'")
@@ -123,14 +123,14 @@ def test_a_renamed_column_refuses_the_batch_and_its_new_name_is_told(drift: Call
     assert customers(home) == [("K1", "a"), ("K2", "b")]
 
 
-def test_a_missing_column_refuses_the_batch(drift: Callable[..., Home]) -> None:
+def test_a_missing_column_refuses_the_batch(drift: Callable[..., LoadingHome]) -> None:
     home = drift({"no": ["K1"], "name": ["a"]}, {"no": ["K2"]})
     assert customers(home) == [("K1", "a")]
     ((reason,),) = home.rows("select reason from ledger.loads where verdict = 'refused'")
     assert "name" in reason and "Nothing maps" not in reason
 
 
-def test_a_changed_type_is_cast_and_what_does_not_fit_is_held_back(home: Home) -> None:
+def test_a_changed_type_is_cast_and_what_does_not_fit_is_held_back(home: LoadingHome) -> None:
     columns = {"transaction_key": "key", "transacted_at": "at", "amount": "n", "amount_role": {"constant": "sale"}}
     home.add_source(TRANSACTIONS, "{date:%Y%m%d}", columns, format="parquet")
     home.inbox.mkdir()
@@ -147,7 +147,7 @@ def test_a_changed_type_is_cast_and_what_does_not_fit_is_held_back(home: Home) -
     assert told(home) == [f"key varchar, at varchar, n {data_type}" for data_type in ("double", "bigint", "varchar")]
 
 
-def test_paths_into_json_are_columns_like_any_other(home: Home) -> None:
+def test_paths_into_json_are_columns_like_any_other(home: LoadingHome) -> None:
     columns = {"customer_key": "party.number", "customer_name": "names.0.full"}
     home.add_source(CUSTOMERS, "{date:%Y%m%d}.jsonl", columns, format="json_lines", codec="utf-8")
     file = home.deliver(

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from loading_home import Home
+from loading_home import LoadingHome
 
 from pipelines.settings import PROJECT_ROOT
 from pipelines.sources import sqlite_landing
@@ -30,7 +30,7 @@ def database(path: Path, *statements: str) -> Path:
 
 
 @pytest.fixture
-def shop(home: Home) -> Home:
+def shop(home: LoadingHome) -> LoadingHome:
     """A home to which a shop delivers customers as the table `people` of a database."""
     columns = {"customer_key": "no", "customer_name": "name", "birth_date": "born"}
     home.add_source(CUSTOMERS, "{date:%Y%m%d}.sqlite", columns, format="sqlite", table="people")
@@ -40,11 +40,11 @@ def shop(home: Home) -> Home:
 PEOPLE = "create table people (no, name text, born date)"
 
 
-def customers(home: Home) -> list[tuple]:
+def customers(home: LoadingHome) -> list[tuple]:
     return home.rows(f"select row_number, customer_key, customer_name, birth_date from raw.{CUSTOMERS} order by 1")
 
 
-def test_values_of_several_types_in_one_column_all_arrive(shop: Home) -> None:
+def test_values_of_several_types_in_one_column_all_arrive(shop: LoadingHome) -> None:
     path = database(
         shop.inbox / "20240101.sqlite",
         PEOPLE,
@@ -66,7 +66,7 @@ def test_values_of_several_types_in_one_column_all_arrive(shop: Home) -> None:
     assert [file.name for file in shop.inbox.iterdir()] == ["20240101.sqlite"]
 
 
-def test_a_type_that_shows_late_changes_no_row(shop: Home) -> None:
+def test_a_type_that_shows_late_changes_no_row(shop: LoadingHome) -> None:
     count = sqlite_landing._BATCH_ROWS + 100
     database(
         shop.inbox / "20240101.sqlite",
@@ -86,7 +86,7 @@ def test_a_type_that_shows_late_changes_no_row(shop: Home) -> None:
     ]
 
 
-def test_a_query_keeps_its_order_and_its_numbers_their_decimals(home: Home) -> None:
+def test_a_query_keeps_its_order_and_its_numbers_their_decimals(home: LoadingHome) -> None:
     columns = {"transaction_key": "id", "amount": "price", "transacted_at": "at", "amount_role": {"constant": "sale"}}
     query = "select id, price, at from sales where price > 1 order by id desc -- the newest first"
     home.add_source(TRANSACTIONS, "sales.db", columns, format="sqlite", query=query)
@@ -103,7 +103,7 @@ def test_a_query_keeps_its_order_and_its_numbers_their_decimals(home: Home) -> N
     assert home.rows("select source_columns from ledger.loads") == [("id, price, at",)]
 
 
-def test_text_that_is_not_utf_8_holds_back_its_row_alone(shop: Home) -> None:
+def test_text_that_is_not_utf_8_holds_back_its_row_alone(shop: LoadingHome) -> None:
     people = ", ".join(f"({number}, '김은경', null)" for number in range(50))
     database(
         shop.inbox / "20240101.sqlite",
@@ -134,7 +134,7 @@ def writing(path: Path, statements: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("journal", ["delete", "wal"])
-def test_what_another_process_is_writing_is_not_seen(shop: Home, journal: str) -> None:
+def test_what_another_process_is_writing_is_not_seen(shop: LoadingHome, journal: str) -> None:
     path = database(shop.inbox / "20240101.sqlite", PEOPLE, "insert into people values ('K1', 'a', null)")
     database(path, f"pragma journal_mode = {journal}")
     with writing(path, "begin immediate; insert into people values ('K2', 'b', null)"):
@@ -166,7 +166,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_database_that_cannot_be_read_is_refused_alone(
-    shop: Home, monkeypatch: pytest.MonkeyPatch, fault: str
+    shop: LoadingHome, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     monkeypatch.setattr(sqlite_landing, "_WAIT_MILLISECONDS", 100)
     make, words = FAULTS[fault]
@@ -182,7 +182,7 @@ def test_a_database_that_cannot_be_read_is_refused_alone(
     assert [row[1] for row in customers(shop)] == ["K2"]
 
 
-def test_a_query_can_change_nothing(shop: Home) -> None:
+def test_a_query_can_change_nothing(shop: LoadingHome) -> None:
     del shop.sources[0]["table"]
     shop.sources[0]["query"] = "delete from people returning no, name, born"
     path = database(shop.inbox / "20240101.sqlite", PEOPLE, "insert into people values ('K1', 'a', null)")
@@ -192,7 +192,7 @@ def test_a_query_can_change_nothing(shop: Home) -> None:
 
 
 @pytest.mark.skipif(not NORTHWIND.exists(), reason=f"the shared data is not there: {NORTHWIND}")
-def test_northwind_s_customers_and_order_lines_are_read_whole(home: Home) -> None:
+def test_northwind_s_customers_and_order_lines_are_read_whole(home: LoadingHome) -> None:
     people = {"customer_key": "CustomerID", "customer_name": "CompanyName", "phone": "Phone"}
     sales = {
         "transaction_key": {"columns": ["OrderID", "ProductID"], "separator": "-"},
