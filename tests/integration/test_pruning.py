@@ -1,6 +1,6 @@
 """`crmdw prune` on a whole home: facts leave with their raw rows, and nobody changes.
 
-That a rebuild agrees is tried on the ledger and raw alone (`unit/privacy/test_pruning.py`).
+That a rebuild agrees is tried on the ledger and raw alone (`unit/retention/test_pruning.py`).
 """
 
 from .homes import UNTESTED, CommandHome
@@ -12,7 +12,7 @@ for name in ("branch__transactions", "branch__contracts", "call_center__calls"):
     feeds()[name] = feeds()[name].model_copy(update={"quarantine_days": 20, "raw_days": 20, "archive_days": 20})
 """
 KILLED = (
-    "import os\nfrom pipelines.privacy import pruning\npruning.remove_files = lambda *files: files and os._exit(9)\n"
+    "import os\nfrom pipelines.retention import pruning\npruning.remove_files = lambda *files: files and os._exit(9)\n"
 )
 IN_RAW = "select delivery_date::varchar, count(*) from raw.branch__transactions group by all order by all"
 NOBODY_CHANGES = (
