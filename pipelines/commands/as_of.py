@@ -13,7 +13,6 @@ from pipelines.sources.sources_file import load_sources_file
 
 def run_as_of(command: Writing, day: date, out: Path) -> None:
     """Make again what was published on `day`, and say whether it is the same."""
-
     settings = command.settings
     sources_file = load_sources_file(settings.sources_file)
     require_warehouse(settings)

@@ -33,7 +33,6 @@ def backfill(
 
     The same command goes on where it was interrupted, with the feeds not yet done.
     """
-
     if last < first:
         raise UsageError(f"--to {last:%Y-%m-%d} is before --from {first:%Y-%m-%d}", "give a range in order")
     if feed not in (None, *feeds()):

@@ -38,7 +38,6 @@ def show(
     purpose: Annotated[str, typer.Option(help="What the data is to be used for.")] = "marketing",
 ) -> None:
     """Say on which channels a customer may be approached at an instant, by what was known then, and why."""
-
     settings = Settings.from_environment()
     asked = _moment(on) if on else None
     require_loaded(settings)

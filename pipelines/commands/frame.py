@@ -22,6 +22,7 @@ from pipelines.ledger.decisions import Author
 from pipelines.ledger.tables import reading_current_tables
 from pipelines.loading.look import instant_of
 from pipelines.orchestration.preparation import prepare
+from pipelines.orchestration.progress import listen
 from pipelines.privacy.interrupted import finish_interrupted
 from pipelines.privacy.separation import destroy_ended
 from pipelines.settings import Settings
@@ -50,13 +51,11 @@ class Writing:
 
     def run_job(self, tags: dict[str, str], opening: str, load: bool = True) -> None:
         """Run the one job under `tags`, showing how far it is, and then what became of it."""
-
         with ProgressDisplay(errors) as show:
             show("start", opening)
             prepare(self.settings)
             show("start", "starting Dagster")
-            from pipelines.commands.run_job import run_job, step_names  # noqa: PLC0415
-            from pipelines.orchestration.progress import listen  # noqa: PLC0415
+            from pipelines.commands.run_job import run_job, step_names  # noqa: PLC0415 (it reads the prepared home)
 
             listen(counted(show, step_names(load)))
             run_job(self.settings, tags, load)
@@ -64,14 +63,12 @@ class Writing:
 
     def author(self, by: str | None, reason: str) -> Author:
         """Who decides now, and why; raises UsageError where no reason is given."""
-
         if not reason.strip():
             raise UsageError("--reason is empty", "say why")
         return Author(by or getpass.getuser(), self.now.astimezone(UTC).replace(tzinfo=None), reason)
 
     def show_summary(self) -> None:
         """Show the summary; what was published stays published where it cannot be shown."""
-
         try:
             show_summary(console, self.settings, time.monotonic() - self.started)
         except Exception as error:
@@ -86,8 +83,7 @@ def require_loaded(settings: Settings) -> None:
 
 
 def loaded_home(feed: str | None) -> Settings:
-    """The settings of a home that has been loaded. Raises UsageError where it has not, or where `feed` is none."""
-
+    """The settings of a home that has been loaded. Raises UsageError where it has not, or has no such feed."""
     settings = Settings.from_environment()
     if feed not in (None, *feeds()):
         raise UsageError(f"{feed}: there is no such feed", f"give one of {', '.join(feeds())}")
@@ -100,7 +96,6 @@ def loaded_home(feed: str | None) -> Settings:
 @contextmanager
 def writing_command(name: str, wait: float, today: datetime | None = None) -> Iterator[Writing]:
     """The frame of a command that writes to the home; nobody else does meanwhile. Raises LockedError."""
-
     settings = Settings.from_environment()
     started = time.monotonic()
     with writing(settings, f"crmdw {name}", wait):

@@ -47,7 +47,6 @@ Last = Annotated[int, typer.Option(min=1, help="How many at most.")]
 @app.command(epilog="Example: [cyan]crmdw identity show branch:00001007[/cyan]")
 def show(customer: Given) -> None:
     """Show a customer: its source records, the edges between them, and where each value came from. Personal data."""
-
     with _warehouse() as warehouse:
         found = find_record(warehouse, customer)
         records = records_of(warehouse, found.customer_id)
@@ -73,7 +72,6 @@ def show(customer: Given) -> None:
 @app.command(epilog="Example: [cyan]crmdw identity why branch:00001007 telco:815[/cyan]")
 def why(one: Given, other: Given) -> None:
     """Say why two records are one customer, edge by edge, or what speaks for and against it."""
-
     with _warehouse() as warehouse:
         first, second = find_record(warehouse, one), find_record(warehouse, other)
         way = shortest_way(edges_of(warehouse, first.customer_id), first, second)
@@ -95,7 +93,6 @@ def why(one: Given, other: Given) -> None:
 @app.command("events", epilog="Example: [cyan]crmdw identity events --last 50[/cyan]")
 def list_events(last: Last = 20) -> None:
     """List the last merges, splits and moves, the newest first."""
-
     with _warehouse() as warehouse:
         found = events(warehouse, last=last)
     for event in found:
@@ -107,7 +104,6 @@ def list_events(last: Last = 20) -> None:
 @app.command(epilog="Example: [cyan]crmdw identity review[/cyan]")
 def review(last: Last = 20) -> None:
     """List the pairs that were not joined although something speaks for it, and wait for a steward's word."""
-
     with _warehouse() as warehouse:
         found = reviews(warehouse, last)
     for one, other, rule, _, reason in found:
@@ -137,7 +133,6 @@ def undo(
     wait: Wait = 0,
 ) -> None:
     """Undo a merge by saying never of its two customers; they get their ids, facts and history back."""
-
     with writing_command("identity undo", wait) as command:
         with _deciding(command) as warehouse:
             undo_merge(warehouse, event, command.author(by, reason))
@@ -176,7 +171,6 @@ def _publish(command: Writing, opening: str) -> None:
 @contextmanager
 def _deciding(command: Writing) -> "Iterator[duckdb.DuckDBPyConnection]":
     """The warehouse, open for a decision that is copied out at once."""
-
     require_loaded(command.settings)
     with connected(command.settings, command.settings.warehouse) as warehouse:
         create_tables(warehouse)
@@ -188,7 +182,6 @@ def _deciding(command: Writing) -> "Iterator[duckdb.DuckDBPyConnection]":
 @contextmanager
 def _warehouse() -> "Iterator[duckdb.DuckDBPyConnection]":
     """The warehouse, open for reading, where identity was resolved at least once."""
-
     settings = Settings.from_environment()
     require_loaded(settings)
     with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:

@@ -14,7 +14,6 @@ app = typer.Typer()
 @app.command(epilog="Example: [cyan]crmdw init[/cyan]")
 def init() -> None:
     """Make the home folder, an annotated sources file to fill in, and Dagster's and dbt's own files."""
-
     settings = Settings.from_environment()
     written = write_sources_template(settings)
     make_key(settings)

@@ -35,7 +35,6 @@ def show(
     wait: Wait = 0,
 ) -> None:
     """Show all that is held of one person, as one JSON document. Personal data; each access is logged for good."""
-
     out = out.expanduser().resolve() if out else None
     if out and out.exists():
         raise UsageError(f"{out} is there already", "give the name of a new file with --out")
@@ -71,7 +70,6 @@ def list_accesses(
     last: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
 ) -> None:
     """List each access to what is held of a person: by which user, of which customer, when and why."""
-
     settings = Settings.from_environment()
     require_loaded(settings)
     with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:

@@ -28,7 +28,6 @@ def prune(
     Rows of raw and batches of the archive go where their feed's contract has raw_days and archive_days. Decisions and
     the ledger's counts stay. The last published file always stays.
     """
-
     with writing_command("prune", wait, today) as command:
         settings = command.settings
         require_loaded(settings)

@@ -12,7 +12,6 @@ app = typer.Typer()
 @app.command(epilog="Example: [cyan]crmdw publish[/cyan]")
 def publish(wait: Wait = 0, today: Today = None) -> None:
     """Build the marts from what is loaded, audit and publish; nothing new is read."""
-
     with writing_command("publish", wait, today) as command:
         require_warehouse(command.settings)
         require_loaded(command.settings)

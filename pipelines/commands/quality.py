@@ -29,7 +29,6 @@ def report(
     ] = None,
 ) -> None:
     """Write one HTML page: what came, what is missing, which rules failed and what is held back. Changes nothing."""
-
     settings = Settings.from_environment()
     path = write_report(settings, instant_of(settings, today), out.expanduser().resolve() if out else None)
     typer.echo(f"Quality report: {path}")

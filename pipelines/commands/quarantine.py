@@ -38,7 +38,6 @@ def list_rows(
     is_all: Annotated[bool, typer.Option("--all", help="Show what was fixed or discarded too.")] = False,
 ) -> None:
     """Show what is held back by feed and reason: rows, since when, how much revenue, and the first of them."""
-
     settings = loaded_home(feed)
     with looking(settings), connected(settings, settings.warehouse, read_only=True) as warehouse:
         found = summaries(warehouse, feed, is_all)
@@ -76,7 +75,6 @@ def show(
     out: Annotated[Path | None, typer.Option(help="Write the open rows of the feed as a work sheet (CSV).")] = None,
 ) -> None:
     """Show one row, its reasons and decisions; or write the open rows of a feed as a sheet. Both are personal data."""
-
     settings = loaded_home(feed)
     if (row is None) == (feed is None) or (feed is None) != (out is None):
         raise UsageError("that is neither one row nor a sheet", "give a row, or --feed FEED --out FILE")
@@ -195,7 +193,6 @@ def replay(
     wait: Wait = 0,
 ) -> None:
     """Send the batches with open rows through the gate again, by the mapping and the rules of today."""
-
     with writing_command("quarantine replay", wait) as command:
         settings = loaded_home(feed)
         with connected(settings, settings.warehouse, read_only=True) as warehouse:
@@ -222,7 +219,6 @@ def _mending(settings: Settings, rows: Sequence[HeldRow]) -> Iterator[Mending]:
 
 def _load_and_tell(command: Writing, run_id: str, rows: list[tuple[str, int]]) -> None:
     """Load what the decision made stale, and say of each row what became of it."""
-
     settings = command.settings
     with ProgressDisplay(errors) as progress:
         load_what_is_stale(settings, load_sources_file(settings.sources_file), run_id, progress)

@@ -19,7 +19,6 @@ app = typer.Typer()
 @app.command(epilog="Example: [cyan]crmdw rebuild --yes[/cyan]")
 def rebuild(is_agreed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, wait: Wait = 0) -> None:
     """Make the warehouse anew from archive and decisions, by the mapping and the rules of today, and publish."""
-
     if not is_agreed:
         typer.confirm(
             "The warehouse is made anew from the archive; that takes as long as the first load. Go on?", abort=True

@@ -30,7 +30,6 @@ def retract(
     wait: Wait = 0,
 ) -> None:
     """Withdraw a delivery on purpose: its rows leave the warehouse, and the same file is not loaded again."""
-
     with writing_command("retract", wait) as command:
         settings = loaded_home(feed)
         sources_file = load_sources_file(settings.sources_file)

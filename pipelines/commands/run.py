@@ -31,7 +31,6 @@ def run(
     out: Annotated[Path | None, typer.Option(help="The new file for --as-of; nothing else is written.")] = None,
 ) -> None:
     """Load what has arrived, gate it, build the marts, audit and publish. Does nothing where nothing is new."""
-
     if (as_of is None) != (out is None):
         raise UsageError("--as-of and --out go together", "give the day with --as-of, and the new file with --out")
     if as_of and out:

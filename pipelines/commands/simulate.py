@@ -28,7 +28,6 @@ def simulate(
     out: Annotated[Path | None, typer.Option(help="Where to write; default: the home.")] = None,
 ) -> None:
     """Simulate a company: native files in inbox/, the truth about them in truth/, and their sources.yml."""
-
     if end < start:
         raise UsageError(f"--end {end:%Y-%m-%d} is before --start {start:%Y-%m-%d}", "give an end after the start")
     folder = (out or Settings.from_environment().home).expanduser().resolve()

@@ -16,7 +16,6 @@ app = typer.Typer()
 @app.command(epilog="Example: [cyan]crmdw status[/cyan]")
 def status(today: Today = None) -> None:
     """Show what is loaded per feed, what waits in the inbox, and what is refused or overdue. Changes nothing."""
-
     settings = Settings.from_environment()
     try:
         found = look(settings, instant_of(settings, today))

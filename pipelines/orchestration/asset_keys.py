@@ -1,8 +1,6 @@
 """The keys of the assets of the one job, for whoever chooses among them or reads their events."""
 
-from dagster import (
-    AssetKey,
-)
+from dagster import AssetKey
 
 from pipelines.contracts import Feed
 
