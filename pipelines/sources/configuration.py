@@ -89,6 +89,14 @@ class Mapping(_Strict):
         return self.columns or self.multiply or ([self.column] if self.column else [])
 
 
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except Exception as error:
+        raise ValueError(f"{name!r} is no time zone; write one such as Asia/Seoul or Europe/London") from error
+    return name
+
+
 class Company(_Strict):
     """Who the warehouse belongs to. Business dates are days in `time_zone`; amounts without one are in `currency`."""
 
@@ -102,12 +110,8 @@ class Company(_Strict):
 
     @field_validator("time_zone")
     @classmethod
-    def _is_known(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except Exception as error:
-            raise ValueError(f"{value!r} is no time zone; write one such as Asia/Seoul or Europe/London") from error
-        return value
+    def _zone_is_known(cls, value: str) -> str:
+        return _known_zone(value)
 
 
 EXCEL_SERIAL = "excel_serial"
@@ -151,6 +155,7 @@ class Source(_Strict):
     """One feed from one system: its files or database, their format, and the mapping onto the contract.
 
     `connection` names the environment variable that holds a database's URI; `path` is empty where it is given.
+    `time_zone` is that of times without an offset, where it is not the company's.
     """
 
     feed: str
@@ -158,6 +163,7 @@ class Source(_Strict):
     path: str = ""
     delivery_date: Day | None = None
     format: Literal["csv", "fixed_width", "json_lines", "parquet", "excel", "sqlite", "postgresql"]
+    time_zone: str | None = None
     codec: str | None = None
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     fields: Annotated[Fields, BeforeValidator(_fields)] | None = None
@@ -180,6 +186,11 @@ class Source(_Strict):
     def _path_is_a_pattern(cls, value: str) -> str:
         PathPattern(value)
         return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, value: str | None) -> str | None:
+        return None if value is None else _known_zone(value)
 
     @field_validator("connection")
     @classmethod

@@ -266,7 +266,9 @@ def _refuse_second(first: Path, second: Path, slot: Slot) -> None:
 
 def reading_hash(source: Source) -> str:
     """A hash of how the source's files are read and mapped; it changes when somebody mends its entry."""
-    entry = source.model_dump_json(include={"format", "columns", *FORMAT_WORDS[source.format]})
+    words = {"format", "columns", *FORMAT_WORDS[source.format]}
+    # A source without one keeps the hash that it had before there was such a word.
+    entry = source.model_dump_json(include=words | ({"time_zone"} if source.time_zone else set()))
     return hashlib.md5(entry.encode()).hexdigest()
 
 

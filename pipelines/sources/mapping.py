@@ -21,6 +21,10 @@ _TIMES = " times "
 _FACTOR = "decimal(18,6)"
 # A sign or a letter after the time of day. Cast to a timestamp without a zone, DuckDB would silently drop it.
 _UTC_OFFSET = "'[^:]*:.*[-+a-zA-Z].*'"
+_TWELVE_HOURS = "'.*[0-9] ?[AaPp]\\.?[Mm]\\.?'"
+
+_FIRST_DAY = "1000-01-01"
+"""What is read as an earlier day has a year of two digits, or stands for no day at all."""
 
 
 def create_mapped_rows(gate: duckdb.DuckDBPyConnection, feed: Feed, table: str = "mapped_rows") -> None:
@@ -246,24 +250,14 @@ def _value_type(target: _Target, landed_types: dict[str, str], source: Source) -
 def _typed(target: _Target, landed_types: dict[str, str], source: Source, time_zone: str) -> str:
     value, wanted = target.value, target.data_type
     found = _value_type(target, landed_types, source)
-    format = target.mapping.format if target.mapping else None
     if wanted == "varchar":
         return f"{value}::varchar"
-    if wanted == "timestamp":
-        if found == "TIMESTAMP" and target.mapping and target.mapping.look_up:
-            return value
-        if found == "TIMESTAMP WITH TIME ZONE":
-            return f"timezone('UTC', {value})"
-        local = _local_time(value, format, found)
-        instant = _instant(local, time_zone)
-        if found != "VARCHAR" or format:
-            return instant
-        return (
-            f"case when regexp_full_match({value}, {_UTC_OFFSET}) "
-            f"then timezone('UTC', try_cast({value} as timestamptz)) else {instant} end"
-        )
-    if wanted == "date" and (found == "VARCHAR" or format == EXCEL_SERIAL):
-        return f"{_local_time(value, format, found)}::date" if format else f"try_cast({value} as date)"
+    if wanted in ("timestamp", "date"):
+        own_zone = source.time_zone or time_zone
+        is_day = wanted == "date"
+        when = _day_of(target, found, own_zone, time_zone) if is_day else _instant_of(target, found, own_zone)
+        # DuckDB reads 01-02-24 as a day of the year 1.
+        return f"case when {when} >= date '{_FIRST_DAY}' then {when} end"
     if found != "VARCHAR":
         cast = f"try_cast({value} as {wanted})"
         if wanted == "integer" or found.startswith("DECIMAL"):
@@ -274,6 +268,57 @@ def _typed(target: _Target, landed_types: dict[str, str], source: Source, time_z
         factors = [f"split_part({value}, {literal(_TIMES)}, {place})" for place in (1, 2)]
         return f"try_cast({' * '.join(_number(factor, _FACTOR) for factor in factors)} as {wanted})"
     return _number(value, wanted)
+
+
+def _instant_of(target: _Target, found: str, time_zone: str) -> str:
+    """The instant in UTC that the target's value says; without an offset it is a time of `time_zone`."""
+    value, format = target.value, target.mapping.format if target.mapping else None
+    if found == "TIMESTAMP" and target.mapping and target.mapping.look_up:
+        return value
+    if zoned := _zoned(value, format, found):
+        return f"timezone('UTC', {zoned})"
+    instant = _instant(_local_time(value, format, found), time_zone)
+    if found != "VARCHAR" or format:
+        return instant
+    return f"case when {_has_offset(value)} then timezone('UTC', try_cast({value} as timestamptz)) else {instant} end"
+
+
+def _day_of(target: _Target, found: str, time_zone: str, company_zone: str) -> str:
+    """The day that the target's value says: of an instant, the company's; a day without a time is the same everywhere.
+
+    A time without an offset is an instant too where its zone is not the company's.
+    """
+    value, format = target.value, target.mapping.format if target.mapping else None
+    if zoned := _zoned(value, format, found):
+        return f"timezone({literal(company_zone)}, {zoned})::date"
+    is_time = found.startswith("TIMESTAMP")
+    if not (found == "VARCHAR" or is_time or format == EXCEL_SERIAL):
+        return f"try_cast({value} as date)"
+    local = _local_time(value, format, found)
+    day = f"{local}::date" if format or is_time else f"try_cast({value} as date)"
+    if time_zone != company_zone:
+        has_time = f"contains({value}, ':')" if found == "VARCHAR" else f"{local} <> {local}::date"
+        company_time = f"timezone({literal(company_zone)}, timezone({literal(time_zone)}, {local}))"
+        day = f"case when {has_time} then {company_time}::date else {day} end"
+    if found != "VARCHAR" or format:
+        return day
+    instant = f"try_cast({value} as timestamptz)"
+    # Of a time of twelve hours the letters are no zone, and the day stands as it is written.
+    has_offset = f"{_has_offset(value)} and not regexp_full_match({value}, {_TWELVE_HOURS})"
+    return f"case when {has_offset} then timezone({literal(company_zone)}, {instant})::date else {day} end"
+
+
+def _zoned(value: str, format: str | None, found: str) -> str | None:
+    """The SQL of a value that says its zone itself, as a timestamp with a time zone; None where it does not."""
+    if found == "TIMESTAMP WITH TIME ZONE":
+        return value
+    if format and found == "VARCHAR" and ("%z" in format or "%Z" in format):
+        return f"try_strptime({value}, {literal(format)})"
+    return None
+
+
+def _has_offset(value: str) -> str:
+    return f"regexp_full_match({value}, {_UTC_OFFSET})"
 
 
 def _number(value: str, wanted: str) -> str:

@@ -25,8 +25,8 @@ Map = Callable[..., list[dict[str, Any]]]
 def map_rows(home: LoadingHome) -> Map:
     """Maps rows of landing, given as a query, and returns the mapped rows by row number."""
 
-    def run(feed: str, columns: dict[str, Any], landing: str, format: str = "csv", zone: str = "Asia/Seoul"):
-        source = {"feed": feed, "source_system": "branch", "path": "a_file", "delivery_date": DELIVERY_DATE}
+    def run(feed: str, columns: dict[str, Any], landing: str, format: str = "csv", zone: str = "Asia/Seoul", **words: str):
+        source = {"feed": feed, "source_system": "branch", "path": "a_file", "delivery_date": DELIVERY_DATE} | words
         required = {
             column.name: {"constant": "1" if column.data_type in ("varchar", "decimal(18,2)") else "2024-05-01"}
             for column in feeds()[feed].columns
@@ -214,6 +214,79 @@ def test_a_key_into_another_feed_says_whose_numbering_it_uses(map_rows: Map) -> 
     assert [row["area_system"] for row in rows] == ["branch", None]
     mapping = {"area_key": "n", "area_system": {"constant": "statistics"}}
     assert map_rows("branch__customers", mapping, one("n", "1168010100"))[0]["area_system"] == "statistics"
+
+
+def test_a_format_that_states_the_offset_takes_it_off_once(map_rows: Map) -> None:
+    column = {"column": "at", "format": "%Y-%m-%d %H:%M:%S %z"}
+    landing = one("at", "2024-01-16 00:30:00 +0900", "2024-01-15 15:30:00 +0000", "2024-01-16 00:30:00")
+    found = map_rows("branch__transactions", {"transacted_at": column}, landing)
+    instant = datetime(2024, 1, 15, 15, 30)
+    assert [row["transacted_at"] for row in found] == [instant, instant, None]
+    assert found[2]["unreadable_columns"] == "transacted_at"
+    days = map_rows("branch__customers", {"registered_date": column}, landing)
+    assert [row["registered_date"] for row in days] == [date(2024, 1, 16), date(2024, 1, 16), None]
+
+
+@pytest.mark.parametrize(
+    ("value", "day"),
+    [
+        ("2024-01-15T23:30:00Z", date(2024, 1, 16)),
+        ("2024-01-16T00:30:00+09:00", date(2024, 1, 16)),
+        ("2024-01-15 10:00:00-05", date(2024, 1, 16)),
+        ("2024-01-15 23:30:00", date(2024, 1, 15)),
+        ("2024-01-15", date(2024, 1, 15)),
+        ("2024-01-15 11:30 PM", date(2024, 1, 15)),
+        ("2024-01-15T23:30:00 Nowhere/Land", None),
+    ],
+)
+def test_the_day_of_a_text_with_an_offset_is_the_companys(map_rows: Map, value: str, day: date | None) -> None:
+    (row,) = map_rows("branch__customers", {"registered_date": "day"}, one("day", value))
+    assert row["registered_date"] == day
+    assert row["unreadable_columns"] == (None if day else "registered_date")
+
+
+def test_the_day_of_a_typed_instant_is_the_companys(map_rows: Map) -> None:
+    landing = "select timestamptz '2024-01-15 15:00:00+00' as day union all select timestamptz '2024-01-15 14:59:59+00'"
+    found = map_rows("branch__customers", {"registered_date": "day"}, landing, format="parquet")
+    assert [row["registered_date"] for row in found] == [date(2024, 1, 16), date(2024, 1, 15)]
+    found = map_rows("branch__customers", {"registered_date": "day"}, landing, format="parquet", zone="Europe/London")
+    assert {row["registered_date"] for row in found} == {date(2024, 1, 15)}
+
+
+def test_times_without_an_offset_are_of_the_sources_zone(map_rows: Map) -> None:
+    text = one("at", "2024-01-14 16:30:00", "2024-01-14T16:30:00+09:00", "2024-01-14")
+    typed = "select timestamp '2024-01-14 16:30:00' as at"
+    stated = one("at", "14.01.2024 16:30")
+    mapped = {"transacted_at": "at"}
+    found = map_rows("branch__transactions", mapped, text, time_zone="UTC")
+    assert [row["transacted_at"] for row in found] == [
+        datetime(2024, 1, 14, 16, 30),
+        datetime(2024, 1, 14, 7, 30),
+        datetime(2024, 1, 14),
+    ]
+    (row,) = map_rows("branch__transactions", mapped, typed, format="parquet", time_zone="UTC")
+    assert row["transacted_at"] == datetime(2024, 1, 14, 16, 30)
+    # As a day it is Seoul's, and a day without a time stays what it is.
+    days = map_rows("branch__customers", {"registered_date": "at"}, text, time_zone="UTC")
+    assert [row["registered_date"] for row in days] == [date(2024, 1, 15), date(2024, 1, 14), date(2024, 1, 14)]
+    (row,) = map_rows("branch__customers", {"registered_date": "at"}, typed, format="parquet", time_zone="UTC")
+    assert row["registered_date"] == date(2024, 1, 15)
+    column = {"column": "at", "format": "%d.%m.%Y %H:%M"}
+    (row,) = map_rows("branch__customers", {"registered_date": column}, stated, time_zone="UTC")
+    assert row["registered_date"] == date(2024, 1, 15)
+
+
+def test_a_year_of_two_digits_is_no_date(map_rows: Map) -> None:
+    for mapping in ("day", {"column": "day", "format": "%m-%d-%Y"}):
+        (row,) = map_rows("branch__customers", {"registered_date": mapping}, one("day", "01-02-24"))
+        assert (row["registered_date"], row["unreadable_columns"]) == (None, "registered_date")
+    (row,) = map_rows("branch__transactions", {"transacted_at": "at"}, one("at", "01-02-24 10:00:00"))
+    assert (row["transacted_at"], row["unreadable_columns"]) == (None, "transacted_at")
+    (row,) = map_rows("branch__customers", {"registered_date": "d"}, "select date '0001-01-01' as d", format="parquet")
+    assert (row["registered_date"], row["unreadable_columns"]) == (None, "registered_date")
+    column = {"column": "day", "format": "%m-%d-%y"}
+    (row,) = map_rows("branch__customers", {"registered_date": column}, one("day", "01-02-24"))
+    assert row["registered_date"] == date(2024, 1, 2)
 
 
 def test_excel_serials_count_days_since_1899_12_30(map_rows: Map) -> None:
