@@ -48,7 +48,7 @@ select
         case
             when refusals.rule = 'no more rows are held back than the contract tolerates' then
                 batches.rows_quarantined || ' of ' || batches.rows_read || ' rows are held back, and the contract '
-                || 'tolerates ' || ceil(batches.tolerance * batches.rows_read)::bigint || '; it ' || told.causes
+                || 'tolerates ' || replace(refusals.limit_value, ' rows', '') || '; it ' || told.causes
                 || '. Remedy: deliver it again with these rows mended; where rows fail alike, mend codec, format or '
                 || 'columns of this source in the sources file, and run again'
             else
@@ -115,6 +115,14 @@ def _hold_rows(gate: duckdb.DuckDBPyConnection, judgements: list[Judgement]) -> 
         group by failures.batch_id, failures.row_number;
         update batches set rows_quarantined = counted.rows_quarantined
         from (select batch_id, count(*) as rows_quarantined from held group by batch_id) as counted
+        where batches.batch_id = counted.batch_id;
+        update batches set rows_unparsed = counted.rows_unparsed
+        from (
+            select batch_id, count(*) as rows_unparsed
+            from numbered
+            where unparsed is not null and decision is distinct from 'discard'
+            group by batch_id
+        ) as counted
         where batches.batch_id = counted.batch_id;
         """
     )

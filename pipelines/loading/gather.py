@@ -40,7 +40,7 @@ def gather_rows(
         "create table batches (batch_id varchar, row_number bigint, source_system varchar, delivery_date date, "
         "part varchar, file varchar, file_hash varchar, reading_hash varchar, tolerance double, fault varchar, "
         "source_columns varchar, values_masked bigint default 0, rows_read bigint default 0, "
-        "rows_quarantined bigint default 0)"
+        "rows_quarantined bigint default 0, rows_unparsed bigint default 0)"
     )
     gate.execute("create table sensitive_hits (batch_id varchar, column_name varchar, hits bigint)")
     create_mapped_rows(gate, feed)

@@ -31,6 +31,11 @@ def land_json_lines(gate: duckdb.DuckDBPyConnection, source: Source, deliveries:
         """
     )
     gate.execute("drop table lines")
+    without_objects = _without_objects(gate)
+    for delivery in deliveries:
+        if cause := without_objects.get(delivery.batch_id):
+            remedy = "deliver one object a line, as `jq -c '.[]'` makes of an array, and run again"
+            faults.setdefault(delivery.batch_id, fault(delivery, cause, remedy))
     keys = _keys(gate)
     mapped = {path.split(".")[0] for path in source.source_columns}
     absent = _absent_paths(gate, source)
@@ -83,6 +88,23 @@ def _keys(gate: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
         """
     ).fetchall()
     return dict(rows)
+
+
+def _without_objects(gate: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """batch_id -> what its lines are instead, of batches in which no line is a JSON object."""
+    rows = gate.execute(
+        """
+        select batch_id, count(*), arg_min(if(json_valid(_record), lower(json_type(_record)), null), row_number)
+        from landing
+        group by batch_id
+        having count(*) filter (_unparsed is null) = 0
+        """
+    ).fetchall()
+    return {
+        batch_id: f"none of its {lines:,} lines is a JSON object"
+        + (f"; the first that is JSON is one {kind}" if kind else ", and none is JSON")
+        for batch_id, lines, kind in rows
+    }
 
 
 def _absent_paths(gate: duckdb.DuckDBPyConnection, source: Source) -> dict[str, list[str]]:

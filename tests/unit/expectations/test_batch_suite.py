@@ -58,7 +58,7 @@ class Gate:
             gate.execute(
                 "create table batches (batch_id varchar, row_number bigint, source_system varchar, delivery_date date, "
                 "part varchar, reading_hash varchar, tolerance double, fault varchar, source_columns varchar, "
-                "rows_read bigint, rows_quarantined bigint)"
+                "rows_read bigint, rows_quarantined bigint, rows_unparsed bigint default 0)"
             )
             create_mapped_rows(gate, feed)
             gate.execute("create view gate_rows as from mapped_rows")

@@ -259,6 +259,32 @@ def test_a_line_that_is_no_json_object_says_so(home: LoadingHome) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        ('[{"k": "K1"}, {"k": "K2"}]', "none of its 1 lines is a JSON object; the first that is JSON is one array"),
+        ('[{"k": "K1"},\n{"k": "K2"},\n]', "none of its 3 lines is a JSON object, and none is JSON"),
+        ('"K1"\n7\n', "none of its 2 lines is a JSON object; the first that is JSON is one varchar"),
+    ],
+)
+def test_a_file_without_a_json_object_is_refused_whatever_is_tolerated(
+    home: LoadingHome, content: str, cause: str
+) -> None:
+    home.add_source(CUSTOMERS, "c.jsonl", {"customer_key": "k"}, format="json_lines")
+    home.deliver("c.jsonl", content)
+    (reason,) = home.load(CUSTOMERS).refused
+    assert reason.startswith(f"c.jsonl: {cause}. Remedy: deliver one object a line"), reason
+
+
+def test_a_delivery_of_which_no_line_can_be_read_is_refused_whatever_is_tolerated(branch: LoadingHome) -> None:
+    header = customer_file().splitlines()[0]
+    deliver(branch, 1, f"{header}\nall three sales of the day\n")
+    deliver(branch, 2, customer_file(4) + "cut off\n")
+    (reason,) = branch.load(CUSTOMERS).refused
+    assert reason.startswith("customers_20240101.csv: 1 of 1 rows are held back, and the contract tolerates 0; it ")
+    assert raw_keys(branch) == {"K4"}
+
+
 def test_a_bad_line_of_json_does_not_disturb_a_look_up(home: LoadingHome) -> None:
     home.add_source(
         "campaign__campaigns", "campaigns.csv", {"campaign_key": "id", "start_date": "start"}, codec="utf-8"

@@ -76,7 +76,8 @@ class TestJsonLines:
 
     def test_lines_that_are_no_records_say_nothing_of_paths(self, tool: LoadingHome) -> None:
         tool.deliver("20240101.jsonl", "not JSON\n")
-        assert tool.load(CUSTOMERS).refused == []
+        (reason,) = tool.load(CUSTOMERS).refused
+        assert reason.startswith("20240101.jsonl: none of its 1 lines is a JSON object, and none is JSON. Remedy: ")
         assert tool.rows("select reasons from quarantine.rows") == [("unparsable line: not JSON",)]
 
 

@@ -25,7 +25,9 @@ Map = Callable[..., list[dict[str, Any]]]
 def map_rows(home: LoadingHome) -> Map:
     """Maps rows of landing, given as a query, and returns the mapped rows by row number."""
 
-    def run(feed: str, columns: dict[str, Any], landing: str, format: str = "csv", zone: str = "Asia/Seoul", **words: str):
+    def run(
+        feed: str, columns: dict[str, Any], landing: str, format: str = "csv", zone: str = "Asia/Seoul", **words: str
+    ):
         source = {"feed": feed, "source_system": "branch", "path": "a_file", "delivery_date": DELIVERY_DATE} | words
         required = {
             column.name: {"constant": "1" if column.data_type in ("varchar", "decimal(18,2)") else "2024-05-01"}
