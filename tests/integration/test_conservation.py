@@ -234,7 +234,8 @@ def json_line(kind: str, number: int) -> bytes:
     if kind == "missing key":
         record["party"] = {"no": None, "name": f"{number}"}
     if kind == "a nested value is gone":
-        record["party"] = f"K{number}"
+        # Without its birth date the row would repeat any other of its kind, of which nothing else is mapped.
+        record |= {"party": f"K{number}", "born": f"{1950 + number}-01-31"}
     line = json.dumps(record, ensure_ascii=number % 2 == 0).encode()
     match kind:
         case "not JSON":
