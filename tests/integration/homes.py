@@ -39,6 +39,7 @@ WITHOUT_DBT = """
 import os, shutil
 from pathlib import Path
 import pipelines.commands.run_job
+from pipelines.publishing.dbt_project import MADE_OF
 from pipelines.definitions import defs
 from pipelines.orchestration.asset_keys import LEDGER
 left_out = {*LEDGER, *next(asset.keys for asset in defs.assets if asset.node_def.name == "models")}
@@ -241,7 +242,8 @@ def keep_parsed(parsed: CommandHome, copy: CommandHome) -> None:
     """
     folder = copy.folder / "dbt"
     folder.mkdir(mode=0o700, exist_ok=True)
-    shutil.copy2(parsed.folder / "dbt" / "manifest.json", folder)
+    for name in ("manifest.json", MADE_OF):
+        shutil.copy2(parsed.folder / "dbt" / name, folder)
     content, own = (parsed.folder / "dbt" / "partial_parse.msgpack").read_bytes(), _connection_hash(parsed)
     assert content.count(own) == 1, "dbt hashes a connection in another way than before"
     (folder / "partial_parse.msgpack").write_bytes(content.replace(own, _connection_hash(copy)))
