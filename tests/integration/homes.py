@@ -21,6 +21,8 @@ import duckdb
 import jinja2
 import yaml
 
+from pipelines.publishing.dbt_project import MADE_OF
+
 from .processes import run_program
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +41,6 @@ WITHOUT_DBT = """
 import os, shutil
 from pathlib import Path
 import pipelines.commands.run_job
-from pipelines.publishing.dbt_project import MADE_OF
 from pipelines.definitions import defs
 from pipelines.orchestration.asset_keys import LEDGER
 left_out = {*LEDGER, *next(asset.keys for asset in defs.assets if asset.node_def.name == "models")}
