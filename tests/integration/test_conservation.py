@@ -54,10 +54,14 @@ class Expected:
     places: dict[int, str] = field(default_factory=dict)
     is_refused: bool = False
 
-    def judged(self) -> "Expected":
-        """With the tolerance applied: a refused batch holds back what it would have loaded."""
+    def judged(self, unparsed: int = 0) -> "Expected":
+        """With the tolerance applied: a refused batch holds back what it would have loaded.
+
+        Nothing is tolerated where all records are among the `unparsed`, which could not be read at all.
+        """
         held = sum(place == QUARANTINED for place in self.places.values())
-        if self.is_refused or held > math.ceil(TOLERANCE * len(self.places)):
+        tolerated = 0 if unparsed == len(self.places) else math.ceil(TOLERANCE * len(self.places))
+        if self.is_refused or held > tolerated:
             places = {line: QUARANTINED if place == LOADED else place for line, place in self.places.items()}
             return Expected(places, True)
         return self
@@ -268,7 +272,9 @@ def json_files(draw: st.DrawFn) -> File:
             places[len(lines)] = LOADED if kind == "right" else QUARANTINED
             if kind not in ("not JSON", "cut off", "a list"):
                 whole.append(lines[-1])
-    return File(b"\n".join(lines), Expected(places).judged())
+    return File(
+        b"\n".join(lines), Expected(places).judged(len(places) - len(whole) - list(places.values()).count(DUPLICATE))
+    )
 
 
 @few_examples
